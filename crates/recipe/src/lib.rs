@@ -1,0 +1,19 @@
+//! What is asked for and what is told of it, as plain data: [`Options`] as a person gives them, the [`Recipe`] they
+//! resolve to, the [`ProgressEntry`] reported on the way, and the [`Fingerprint`] of what computed it.
+#![forbid(unsafe_code)]
+
+mod choice;
+mod fingerprint;
+mod options;
+mod preset;
+mod progress;
+mod recipe;
+mod size;
+
+pub use choice::{BackboneChoice, Objective, Precision, UnknownName};
+pub use fingerprint::Fingerprint;
+pub use options::{OptionError, Options};
+pub use preset::Preset;
+pub use progress::{Position, ProgressEntry};
+pub use recipe::{Limits, LossWeights, Recipe, Stage, StyleFit};
+pub use size::{ParseSizeError, Size, SizeOption};

@@ -1,0 +1,285 @@
+//! A recipe: options resolved against a preset and the pictures at hand.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BackboneChoice, Objective, OptionError, Options, Position, Precision, Preset, Size, SizeOption, choice::named,
+    preset::Plan, size::whole,
+};
+
+/// One image size of a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Stage {
+    /// The size of the composite image.
+    #[serde(flatten)]
+    pub size: Size,
+    /// Optimisation steps.
+    pub epochs: u32,
+    /// The learning rate is multiplied by 0.1 after epoch i, for i = decay, 2 decay, …; `null` keeps it.
+    pub decay: Option<u32>,
+}
+
+impl FromStr for Stage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("'{text}' is no stage: give WIDTHxHEIGHT:EPOCHS[:DECAY], such as 300x200:500:200");
+        let parts: Vec<&str> = text.split(':').collect();
+        let (size, epochs, decay) = match parts[..] {
+            [size, epochs] => (size, epochs, None),
+            [size, epochs, decay] => (size, epochs, Some(whole(decay).filter(|&n| n > 0).ok_or_else(wrong)?)),
+            _ => return Err(wrong()),
+        };
+        let size = size.parse().map_err(|_| wrong())?;
+        let epochs = whole(epochs).filter(|&n| n > 0).ok_or_else(wrong)?;
+        Ok(Self { size, epochs, decay })
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.size, self.epochs)?;
+        self.decay.map_or(Ok(()), |decay| write!(f, ":{decay}"))
+    }
+}
+
+named! {
+    /// How a style image is brought to a stage's size.
+    StyleFit {
+        /// Stretched to the stage's width and height.
+        Stretch = "stretch",
+        /// Its own shape kept, its longest side that of the stage.
+        Keep = "keep",
+    }
+}
+
+/// What each loss counts in the total.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct LossWeights {
+    /// Of the content loss.
+    pub content: f64,
+    /// Of the style loss, over all layers and styles.
+    pub style: f64,
+    /// Of the total-variation loss.
+    pub tv: f64,
+}
+
+impl LossWeights {
+    fn of(objective: Objective) -> Self {
+        match objective {
+            Objective::Published => Self { content: 1.0, style: 1e3, tv: 10.0 },
+            Objective::Relative => Self { content: 1.0, style: 1.0, tv: 0.03 },
+        }
+    }
+}
+
+/// What a recipe may ask for at the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels of a stage.
+    pub stage_pixels: u64,
+    /// Epochs of all stages together.
+    pub epochs: u32,
+    /// Stages.
+    pub stages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { stage_pixels: 16_000_000, epochs: 20_000, stages: 16 }
+    }
+}
+
+/// A job's options, resolved: nothing is left to a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Recipe {
+    /// The preset it came from.
+    pub preset: Preset,
+    /// What is compared.
+    pub objective: Objective,
+    /// The image sizes in order, at least one.
+    pub stages: Vec<Stage>,
+    /// How the style images are brought to a stage's size.
+    pub style_fit: StyleFit,
+    /// What each loss counts.
+    pub weights: LossWeights,
+    /// What each style counts; they add up to 1.
+    pub style_weights: Vec<f64>,
+    /// Adam's rate at the start of each stage.
+    pub learning_rate: f64,
+    /// Epochs from one progress entry to the next.
+    pub report_every: u32,
+    /// Whose features are compared.
+    pub backbone: BackboneChoice,
+    /// The number format of the convolutions.
+    pub precision: Precision,
+}
+
+/// A stage's shortest side: below it the fifth block of a VGG would see less than one pixel.
+const SHORTEST_SIDE: u32 = 16;
+
+impl Options {
+    /// The recipe that these options mean for a content image of size `content` and `styles` style images.
+    ///
+    /// # Errors
+    /// Names the option at fault when options exclude each other, a number is out of its range, a stage is under 16x16
+    /// or beyond `limits`, or the style weights are not one for each style.
+    pub fn resolve(&self, content: Size, styles: usize, limits: &Limits) -> Result<Recipe, OptionError> {
+        let preset = self.preset.unwrap_or(Preset::Paint);
+        let plan = preset.plan();
+        let objective = self.objective.unwrap_or(plan.objective);
+        let stages = self.resolve_stages(plan, content)?;
+        check_stages(&stages, limits)?;
+        let keeps_shape = matches!(self.size.unwrap_or(plan.size), SizeOption::Longest(_)) && self.stages.is_none();
+        let style_fit =
+            if objective == Objective::Relative || keeps_shape { StyleFit::Keep } else { StyleFit::Stretch };
+        Ok(Recipe {
+            preset,
+            objective,
+            stages,
+            style_fit,
+            weights: self.resolve_weights(objective)?,
+            style_weights: self.resolve_style_weights(styles)?,
+            learning_rate: positive("learning_rate", self.learning_rate.unwrap_or(plan.learning_rate))?,
+            report_every: self.report_every.unwrap_or(plan.report_every).max(1),
+            backbone: self.backbone.unwrap_or(BackboneChoice::Auto),
+            precision: self.precision.unwrap_or(Precision::Auto),
+        })
+    }
+
+    fn resolve_stages(&self, plan: &Plan, content: Size) -> Result<Vec<Stage>, OptionError> {
+        if let Some(stages) = &self.stages {
+            let excluded = self.size.map(|_| "size").or(self.epochs.map(|_| "epochs"));
+            return match excluded {
+                Some(other) => {
+                    Err(OptionError::new("stages", format!("says the sizes and epochs already: leave out {other}")))
+                }
+                None => Ok(stages.clone()),
+            };
+        }
+        let final_size = match self.size.unwrap_or(plan.size) {
+            SizeOption::Longest(side) => content.with_longest_side(side),
+            SizeOption::Exact(size) => size,
+        };
+        let planned: u32 = plan.stages.iter().map(|stage| stage.epochs).sum();
+        let share = f64::from(self.epochs.unwrap_or(planned)) / f64::from(planned);
+        let shared = |epochs: u32| (f64::from(epochs) * share).round().max(1.0) as u32;
+        let stages = plan.stages.iter().map(|stage| Stage {
+            size: final_size.scaled(stage.scale),
+            epochs: shared(stage.epochs),
+            decay: stage.decay.map(shared),
+        });
+        Ok(stages.collect())
+    }
+
+    fn resolve_weights(&self, objective: Objective) -> Result<LossWeights, OptionError> {
+        let own = LossWeights::of(objective);
+        let weights = LossWeights {
+            content: not_negative("content_weight", self.content_weight.unwrap_or(own.content))?,
+            style: not_negative("style_weight", self.style_weight.unwrap_or(own.style))?,
+            tv: not_negative("tv_weight", self.tv_weight.unwrap_or(own.tv))?,
+        };
+        if weights.content + weights.style + weights.tv == 0.0 {
+            return Err(OptionError::new("style_weight", "content, style and tv weigh nothing: let one be above 0"));
+        }
+        Ok(weights)
+    }
+
+    fn resolve_style_weights(&self, styles: usize) -> Result<Vec<f64>, OptionError> {
+        let Some(given) = &self.style_weights else { return Ok(vec![1.0 / styles as f64; styles]) };
+        if given.len() != styles {
+            let reason = format!("{} weights for {styles} style images: give one for each", given.len());
+            return Err(OptionError::new("style_weights", reason));
+        }
+        for &weight in given {
+            not_negative("style_weights", weight)?;
+        }
+        let sum: f64 = given.iter().sum();
+        if sum == 0.0 || !sum.is_finite() {
+            return Err(OptionError::new(
+                "style_weights",
+                "add up to nothing that can be divided by: let one be above 0",
+            ));
+        }
+        Ok(given.iter().map(|weight| weight / sum).collect())
+    }
+}
+
+fn check_stages(stages: &[Stage], limits: &Limits) -> Result<(), OptionError> {
+    let refuse = |reason: String| Err(OptionError::new("stages", reason));
+    if stages.is_empty() || stages.len() > limits.stages {
+        return refuse(format!("{} stages: give 1 to {}", stages.len(), limits.stages));
+    }
+    for (number, stage) in (1..).zip(stages) {
+        let size = stage.size;
+        if size.shortest_side() < SHORTEST_SIDE {
+            return Err(OptionError::new(
+                "size",
+                format!(
+                    "stage {number} would be {size}, under {SHORTEST_SIDE}x{SHORTEST_SIDE}: ask for a larger picture"
+                ),
+            ));
+        }
+        if size.pixels() > limits.stage_pixels {
+            return Err(OptionError::new(
+                "size",
+                format!("stage {number} would be {size}, above the limit of {} pixels", limits.stage_pixels),
+            ));
+        }
+    }
+    let epochs: u64 = stages.iter().map(|stage| u64::from(stage.epochs)).sum();
+    if epochs > u64::from(limits.epochs) {
+        return Err(OptionError::new("epochs", format!("{epochs} in all, above the limit of {}", limits.epochs)));
+    }
+    Ok(())
+}
+
+fn not_negative(option: &str, value: f64) -> Result<f64, OptionError> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(value)
+    } else {
+        Err(OptionError::new(option, format!("{value} is out of range: give a number from 0 up")))
+    }
+}
+
+fn positive(option: &str, value: f64) -> Result<f64, OptionError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(value)
+    } else {
+        Err(OptionError::new(option, format!("{value} is out of range: give a number above 0")))
+    }
+}
+
+impl Recipe {
+    /// The size of the result: the last stage's.
+    pub fn result_size(&self) -> Size {
+        self.stages.last().map_or(Size::new(1, 1), |stage| stage.size)
+    }
+
+    /// The part of the work that is done at `position`, from 0 to 1; epochs are weighed by their stage's pixels.
+    pub fn fraction_done(&self, position: Position) -> f64 {
+        let done = |number: u32, stage: &Stage| match number.cmp(&position.stage) {
+            std::cmp::Ordering::Less => stage.epochs,
+            std::cmp::Ordering::Equal => position.epoch.min(stage.epochs),
+            std::cmp::Ordering::Greater => 0,
+        };
+        let work = |epochs: u32, stage: &Stage| f64::from(epochs) * stage.size.pixels() as f64;
+        let all: f64 = self.stages.iter().map(|stage| work(stage.epochs, stage)).sum();
+        let so_far: f64 = (1..).zip(&self.stages).map(|(number, stage)| work(done(number, stage), stage)).sum();
+        if all > 0.0 { so_far / all } else { 0.0 }
+    }
+
+    /// Seconds still to go from `position`, if an epoch of its stage takes `seconds_per_epoch` and time goes with pixels.
+    pub fn seconds_left(&self, position: Position, seconds_per_epoch: f64) -> f64 {
+        let Some(stage) = position.stage.checked_sub(1).and_then(|index| self.stages.get(index as usize)) else {
+            return 0.0;
+        };
+        let all: f64 = self.stages.iter().map(|s| f64::from(s.epochs) * s.size.pixels() as f64).sum();
+        (1.0 - self.fraction_done(position)) * all / stage.size.pixels() as f64 * seconds_per_epoch
+    }
+}
