@@ -1,1 +1,30 @@
-//! jobs
+//! What a job is, the [`Status`] it is in and the [`Event`]s that change it; the [`JobStore`], where jobs are submitted,
+//! claimed, reported on and finished; and the [`BlobStore`], which holds their images and checkpoints.
+//!
+//! The API and the workers meet here and nowhere else, be they threads of one process or machines of one network. A
+//! blob is written whole before a row names it, and a row forgets a blob before the blob is deleted: whatever dies
+//! between the two leaves a blob that nobody names, which [`sweep`] finds.
+#![forbid(unsafe_code)]
+
+mod blobs;
+mod claim;
+mod error;
+mod id;
+mod job;
+mod key;
+mod page;
+mod sqlite;
+mod status;
+mod store;
+mod sweep;
+
+pub use blobs::{BlobError, BlobStore, Upload};
+pub use claim::{Claim, ClaimKey, Standing, WorkerName};
+pub use error::{CancelError, ClaimError, StoreError, SubmitError};
+pub use id::{Attempt, JobId};
+pub use job::{Job, JobError, NewJob};
+pub use key::BlobKey;
+pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};
+pub use status::{Event, Status, UnknownStatus};
+pub use store::JobStore;
+pub use sweep::{SweepError, sweep};

@@ -1,0 +1,188 @@
+//! The blob store: images and checkpoints, by name.
+
+use std::{io, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path as Location};
+
+use crate::{BlobKey, JobId, key};
+
+/// All blobs. Any number of processes may have the same store open; a clone is the same store.
+#[derive(Debug, Clone)]
+pub struct BlobStore {
+    objects: Arc<dyn ObjectStore>,
+    /// The folder, where the store is one on this machine.
+    folder: Option<Arc<Path>>,
+}
+
+/// What went wrong with a blob.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// There is no blob of this name.
+    #[error("there is no blob {0}")]
+    NotFound(BlobKey),
+    /// The store did not do what it was told.
+    #[error("the blob store cannot {doing}: {cause}")]
+    Failed {
+        /// What it was told, such as `write jobs/…/content`.
+        doing: String,
+        /// What it said.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl BlobError {
+    pub(crate) fn failed(doing: impl Into<String>, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failed { doing: doing.into(), cause: cause.into() }
+    }
+}
+
+/// Parts of an upload that may be on their way to the store while the next is gathered: more would hold more memory.
+const PARTS_IN_FLIGHT: usize = 2;
+
+impl BlobStore {
+    /// The blobs in `folder`, which is created where it is missing.
+    ///
+    /// A blob is written beside its place, synchronised to the disk, and moved to its place; then the folder is
+    /// synchronised. So a blob is there whole or not at all, and one whose writing has returned survives a power cut.
+    ///
+    /// # Errors
+    /// When the folder cannot be created or is none.
+    pub fn local(folder: &Path) -> Result<Self, BlobError> {
+        let open = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+            std::fs::create_dir_all(folder)?;
+            Ok((folder.canonicalize()?, LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))
+        };
+        let (path, objects) =
+            open().map_err(|cause| BlobError::failed(format!("use the folder {}", folder.display()), cause))?;
+        Ok(Self { objects: Arc::new(objects), folder: Some(path.into()) })
+    }
+
+    /// Writes a blob, in the place of one that has its name.
+    ///
+    /// # Errors
+    /// When the store fails; nothing of the blob is there then.
+    pub async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
+        let written = self.objects.put(&location(key)?, bytes.into()).await;
+        written.map(drop).map_err(|cause| BlobError::failed(format!("write {key}"), cause))
+    }
+
+    /// Begins to write a blob piece by piece. It has no name until it is finished.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn upload(&self, key: &BlobKey) -> Result<Upload, BlobError> {
+        let begun = self.objects.put_multipart(&location(key)?).await;
+        let parts = begun.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
+        Ok(Upload { key: key.clone(), parts: WriteMultipart::new(parts), written: 0 })
+    }
+
+    /// Reads a blob.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`], or when the store fails.
+    pub async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
+        let place = location(key)?;
+        let read = async { self.objects.get(&place).await?.bytes().await };
+        read.await.map_err(|cause| match cause {
+            object_store::Error::NotFound { .. } => BlobError::NotFound(key.clone()),
+            cause => BlobError::failed(format!("read {key}"), cause),
+        })
+    }
+
+    /// Deletes blobs; those that are not there are fine.
+    ///
+    /// # Errors
+    /// When the store fails at one of them; the others are deleted all the same.
+    pub async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError> {
+        let places = keys.iter().map(location).collect::<Result<Vec<_>, _>>()?;
+        self.delete_at(places).await
+    }
+
+    /// Deletes all blobs of the job `id`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_job(&self, id: JobId) -> Result<(), BlobError> {
+        match &self.folder {
+            // The folder goes as a whole, and with it what a dead process left of an upload.
+            Some(root) => remove_folder(root.join(key::folder(id))).await,
+            None => {
+                let listed = self.objects.list(Some(&Location::from(key::folder(id))));
+                let found: Vec<_> = listed
+                    .map_ok(|blob| blob.location)
+                    .try_collect()
+                    .await
+                    .map_err(|cause| BlobError::failed(format!("list the blobs of job {id}"), cause))?;
+                self.delete_at(found).await
+            }
+        }
+    }
+
+    async fn delete_at(&self, places: Vec<Location>) -> Result<(), BlobError> {
+        let mut deleted = self.objects.delete_stream(stream::iter(places.into_iter().map(Ok)).boxed());
+        let mut outcome = Ok(());
+        while let Some(each) = deleted.next().await {
+            match each {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(cause) => outcome = Err(BlobError::failed("delete a blob", cause)),
+            }
+        }
+        outcome
+    }
+}
+
+/// A blob on its way to the store. One that is neither finished nor aborted, because its future was dropped, is aborted.
+#[derive(Debug)]
+pub struct Upload {
+    key: BlobKey,
+    parts: WriteMultipart,
+    written: u64,
+}
+
+impl Upload {
+    /// Takes the next piece of the blob, of whatever length.
+    ///
+    /// # Errors
+    /// When the store fails; the upload is to be aborted then.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        self.written += bytes.len() as u64;
+        self.parts.put(bytes);
+        let room = self.parts.wait_for_capacity(PARTS_IN_FLIGHT).await;
+        room.map_err(|cause| BlobError::failed(format!("write {}", self.key), cause))
+    }
+
+    /// Gives the blob its name; returns how many bytes it has.
+    ///
+    /// # Errors
+    /// When the store fails; nothing of the blob is there then.
+    pub async fn finish(self) -> Result<u64, BlobError> {
+        let Self { key, parts, written } = self;
+        parts.finish().await.map(|_| written).map_err(|cause| BlobError::failed(format!("write {key}"), cause))
+    }
+
+    /// Forgets what was written.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn abort(self) -> Result<(), BlobError> {
+        let Self { key, parts, .. } = self;
+        parts.abort().await.map_err(|cause| BlobError::failed(format!("abort the upload of {key}"), cause))
+    }
+}
+
+fn location(key: &BlobKey) -> Result<Location, BlobError> {
+    Location::parse(key.as_str()).map_err(|cause| BlobError::failed(format!("name a blob {key}"), cause))
+}
+
+async fn remove_folder(folder: std::path::PathBuf) -> Result<(), BlobError> {
+    let shown = folder.display().to_string();
+    let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+    match removed.unwrap_or_else(|died| Err(io::Error::other(died))) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+            Err(BlobError::failed(format!("delete the folder {shown}"), cause))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong with the job store.
+
+use std::{error::Error, path::PathBuf};
+
+use crate::{JobId, Status};
+
+/// The database cannot be opened, or did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened.
+    #[error("the job database {} cannot be opened: {cause}", path.display())]
+    Open {
+        /// Its file.
+        path: PathBuf,
+        /// What the database said.
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    /// A statement failed; nothing of the operation was written.
+    #[error("the job database failed: {0}")]
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+/// Why a job was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// As many jobs as are allowed wait already.
+    #[error("the queue is full: {limit} jobs wait already; try again later")]
+    QueueFull {
+        /// The most jobs that may wait.
+        limit: u64,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a job was not canceled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// There is no such job.
+    #[error("there is no job {0}")]
+    NotFound(JobId),
+    /// It has come to its end already.
+    #[error("the job is {0}: there is nothing left to cancel")]
+    Finished(Status),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a worker's write was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The job is no longer this claim's: it was taken back, finished or deleted. Nothing was written, and the worker
+    /// has to drop the job.
+    #[error("the claim is lost: the job was taken back, finished or deleted")]
+    Lost,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

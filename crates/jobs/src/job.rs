@@ -1,0 +1,78 @@
+//! A job as it is submitted and as it is seen from outside.
+
+use impasto_recipe::{Fingerprint, ProgressEntry, Recipe};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, BlobKey, JobId, Status};
+
+/// A request to stylise, whose images are in the blob store already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// The name under which its images were stored.
+    pub id: JobId,
+    /// Its options, resolved.
+    pub recipe: Recipe,
+    /// The content image.
+    pub content: BlobKey,
+    /// The style images, in the order of the recipe's style weights.
+    pub styles: Vec<BlobKey>,
+}
+
+/// A job as the store knows it at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// Where it stands.
+    pub status: Status,
+    /// A number that state changes, a request to cancel, progress entries and a restart from epoch 0 raise, and nothing
+    /// else does.
+    pub revision: u64,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When a worker first claimed it.
+    pub started_at: Option<Timestamp>,
+    /// When it came to its end.
+    pub finished_at: Option<Timestamp>,
+    /// Its place in the queue, 1 being the next to be claimed; `None` unless it is queued.
+    pub queue_position: Option<u64>,
+    /// Its options, resolved.
+    pub recipe: Recipe,
+    /// What computes it; `None` until its first worker has said so.
+    pub fingerprint: Option<Fingerprint>,
+    /// Its latest claim; 0 when it was never claimed.
+    pub attempt: Attempt,
+    /// Whether someone asked for it to stop.
+    pub cancel_requested: bool,
+    /// The losses so far, in the order of stages and epochs.
+    pub losses: Vec<ProgressEntry>,
+    /// What befell it on the way, in sentences for people: that a worker died, that it was restarted and why.
+    pub notices: Vec<String>,
+    /// Why it failed, when it did.
+    pub error: Option<JobError>,
+    /// The content image.
+    pub content: BlobKey,
+    /// The style images.
+    pub styles: Vec<BlobKey>,
+    /// The composite image as last saved. It stays when the job comes to its end.
+    pub preview: Option<BlobKey>,
+    /// The finished picture, when the job succeeded.
+    pub result: Option<BlobKey>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct JobError {
+    /// A word for programs that does not change between versions, such as `out_of_memory`, `input` or `internal`. The
+    /// job store itself gives [`JobError::WORKER_CRASHED`].
+    pub kind: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+impl JobError {
+    /// The kind of the error of a job that worker after worker died of.
+    pub const WORKER_CRASHED: &'static str = "worker_crashed";
+}

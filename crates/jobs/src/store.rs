@@ -1,0 +1,227 @@
+//! The job store: what can be asked of it and told to it. How a database does it is the business of the module of that
+//! database, to which each of these functions hands on.
+
+use std::{path::Path, time::Duration};
+
+use impasto_recipe::{Fingerprint, ProgressEntry};
+
+use crate::{
+    BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, NewJob, Standing,
+    Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
+};
+
+/// All jobs. Any number of processes may have the same store open; a clone shares its connections.
+///
+/// Each operation happens whole or not at all, and what it answered is on the disk. A future that is dropped halfway
+/// leaves nothing done by halves.
+#[derive(Debug, Clone)]
+pub struct JobStore {
+    database: Sqlite,
+}
+
+impl JobStore {
+    /// Opens the database in the file `database`, creating it or bringing its tables up to date where needed. The
+    /// folder that it lies in must be there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or created, is no database, or was written by a later version.
+    pub async fn open(database: &Path) -> Result<Self, StoreError> {
+        Ok(Self { database: Sqlite::open(database).await? })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.database.ping().await
+    }
+}
+
+/// What the API does.
+impl JobStore {
+    /// Puts `job` at the end of the queue, unless `most_queued` jobs wait already. Its blobs must be written.
+    ///
+    /// # Errors
+    /// [`SubmitError::QueueFull`], or when the database fails.
+    pub async fn submit(&self, job: NewJob, most_queued: u64) -> Result<Job, SubmitError> {
+        self.database.submit(job, most_queued).await
+    }
+
+    /// The job `id`, or `None` if there is no such job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.database.find(id).await
+    }
+
+    /// The revision of the job `id`, or `None` if there is no such job. It is cheap to ask.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revision(&self, id: JobId) -> Result<Option<u64>, StoreError> {
+        self.database.revision(id).await
+    }
+
+    /// A page of the list of jobs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+        self.database.list(query).await
+    }
+
+    /// Asks for the job `id` to stop: a queued one is canceled at once, a running one when its worker hears of it. To
+    /// ask again changes nothing.
+    ///
+    /// # Errors
+    /// [`CancelError::NotFound`], [`CancelError::Finished`], or when the database fails.
+    pub async fn request_cancel(&self, id: JobId) -> Result<Job, CancelError> {
+        self.database.request_cancel(id).await
+    }
+
+    /// Forgets the job `id`; returns whether there was one. The worker of a running one finds its claim lost at its next
+    /// write. Its blobs are the caller's to delete, afterwards.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
+        self.database.delete(id).await
+    }
+
+    /// How many jobs are in each status; every status is named.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
+        self.database.counts().await
+    }
+
+    /// The blobs that the job `id` names; none if there is no such job.
+    pub(crate) async fn blobs_of(&self, id: JobId) -> Result<Vec<BlobKey>, StoreError> {
+        self.database.blobs_of(id).await
+    }
+}
+
+/// What a worker does. Each of its writes is refused with [`ClaimError::Lost`], and changes nothing, once the job is no
+/// longer the claim's. A lease that ran out loses the claim only when someone takes the job back.
+impl JobStore {
+    /// Claims the job that has waited longest for `worker`, whose right to it lasts for `lease` unless it is renewed.
+    /// `None` when no job waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim(&self, worker: &WorkerName, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.database.claim(worker, lease).await
+    }
+
+    /// Makes the lease last for `lease` from now.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn renew(&self, claim: &ClaimKey, lease: Duration) -> Result<Standing, ClaimError> {
+        self.database.renew(claim, lease).await
+    }
+
+    /// Writes down what computes the job. A fingerprint that it has already stays: a worker that cannot match it has to
+    /// [`restart`](Self::restart) the job.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
+        self.database.begin(claim, fingerprint).await
+    }
+
+    /// Starts the job over from epoch 0 with another fingerprint: its progress and its checkpoint are forgotten, and
+    /// `why` joins its notices. The preview stays until the next one.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn restart(&self, claim: &ClaimKey, fingerprint: &Fingerprint, why: &str) -> Result<(), ClaimError> {
+        self.database.restart(claim, fingerprint, why).await
+    }
+
+    /// Writes down a progress entry, in the place of an earlier one of the same stage and epoch: a run that went on from
+    /// a checkpoint reports some again.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn record_progress(&self, claim: &ClaimKey, entry: &ProgressEntry) -> Result<(), ClaimError> {
+        self.database.record_progress(claim, entry).await
+    }
+
+    /// Names the blobs `checkpoint` and `preview`, which must be written. The job is held to be harmless again: crashes
+    /// so far no longer count. Returns the blobs that these replace, for deletion.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn save_checkpoint(
+        &self,
+        claim: &ClaimKey,
+        checkpoint: &BlobKey,
+        preview: &BlobKey,
+    ) -> Result<Vec<BlobKey>, ClaimError> {
+        self.database.save_checkpoint(claim, checkpoint, preview).await
+    }
+
+    /// Finishes the job with the blob `result`, which must be written. Returns the blobs that it no longer needs, for
+    /// deletion.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn succeed(&self, claim: &ClaimKey, result: &BlobKey) -> Result<Vec<BlobKey>, ClaimError> {
+        self.database.succeed(claim, result).await
+    }
+
+    /// Finishes the job without a result, because of `error`. Returns the blobs that it no longer needs, for deletion.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn fail(&self, claim: &ClaimKey, error: &JobError) -> Result<Vec<BlobKey>, ClaimError> {
+        self.database.fail(claim, error).await
+    }
+
+    /// Finishes the job because it was asked to stop, and did. Returns the blobs that it no longer needs, for deletion.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn cancel(&self, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
+        self.database.cancel(claim).await
+    }
+
+    /// Gives the job up unfinished, as a draining worker does: it goes back to its old place in the queue with its
+    /// checkpoint, and `why` joins its notices. It does not count as a crash. A job that was asked to stop is canceled
+    /// instead.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn hand_back(&self, claim: &ClaimKey, why: &str) -> Result<(), ClaimError> {
+        self.database.hand_back(claim, why).await
+    }
+}
+
+/// What is done about workers that are gone.
+impl JobStore {
+    /// Takes back the jobs of `worker`, which has died; `why` joins their notices. Returns how many there were.
+    ///
+    /// This counts as a crash of each of them. A job that has crashed `most_crashes` workers in a row with no checkpoint
+    /// between them fails with the kind [`JobError::WORKER_CRASHED`]; one that was asked to stop is canceled; any other
+    /// goes back to its old place in the queue with its checkpoint.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_back_from(&self, worker: &WorkerName, why: &str, most_crashes: u32) -> Result<u64, StoreError> {
+        self.database.take_back_from(worker, why, most_crashes).await
+    }
+
+    /// Takes back the jobs whose lease ran out, by the same rules. Returns how many there were.
+    ///
+    /// Leases are told by the clocks of the machines: those that share a store have to agree to well within a lease.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_back_lapsed(&self, most_crashes: u32) -> Result<u64, StoreError> {
+        self.database.take_back_lapsed(most_crashes).await
+    }
+}
