@@ -3,6 +3,8 @@
 
 use std::{fmt, str::FromStr};
 
+use impasto_recipe::Size;
+
 /// Which of the VGG networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Architecture {
@@ -47,6 +49,16 @@ impl Architecture {
             index += 1; // the pooling
         }
         layers
+    }
+
+    /// Floating-point operations of an epoch at this image size: every convolution forward, and backward to its input.
+    pub fn operations_per_epoch(self, image: Size) -> u64 {
+        const PER_WEIGHT: u64 = 2 * 2; // a product and a sum, in both directions
+        let of_layer = |layer: ConvLayer| {
+            let pixels = (u64::from(image.width) >> (layer.block - 1)) * (u64::from(image.height) >> (layer.block - 1));
+            PER_WEIGHT * 9 * (layer.in_channels * layer.out_channels) as u64 * pixels
+        };
+        self.convolutions().into_iter().map(of_layer).sum()
     }
 
     /// The last convolution of block 4, whose features the published objective takes for content.

@@ -1,1 +1,44 @@
-fn main() {}
+//! impasto: neural style transfer as a service. What each subcommand does stands in the file of its name.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cli;
+mod configuration;
+mod health;
+mod logging;
+mod serve;
+mod signals;
+mod stylize;
+mod supervisor;
+mod weights;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("impasto: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Worker(arguments) => worker::run(&arguments),
+        Command::Stylize(arguments) => stylize::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Weights(arguments) => weights::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
+        Command::Openapi => {
+            print!("{}", impasto_server::openapi_yaml());
+            Ok(())
+        }
+    }
+}

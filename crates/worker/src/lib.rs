@@ -1,1 +1,16 @@
-//! worker
+//! A worker: claims jobs one after the other, has the engine paint them on a thread of its own, and writes down what
+//! comes of it, always under the claim's attempt number.
+//!
+//! [`worker`](crate::Worker) is the loop, `attempt` the life of one claim, `engine_thread` the thread that computes and
+//! `painting` what that thread does for one claim.
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod engine_thread;
+mod ledger;
+mod painting;
+mod settings;
+mod worker;
+
+pub use settings::{Devices, Settings};
+pub use worker::{Worker, WorkerError};

@@ -1,0 +1,64 @@
+//! The seam between the optimisation and the networks that it looks through.
+
+mod losses;
+mod plain;
+pub mod pooling;
+mod taps;
+
+use candle_core::{Result, Tensor};
+pub use plain::PlainNetwork;
+pub use taps::Taps;
+
+/// The loss terms at one image, before weighing: scalars on the network's device, read only when somebody wants to know.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How far the content features are from the content image's.
+    pub content: Tensor,
+    /// How far the Gram matrices are from the styles', over all layers.
+    pub style: Tensor,
+}
+
+/// What each term counts in the gradient.
+#[derive(Debug, Clone, Copy)]
+pub struct TermWeights {
+    /// Of the content term.
+    pub content: f64,
+    /// Of the style term.
+    pub style: f64,
+}
+
+/// A style image and what it counts; those of one run add up to 1.
+pub struct WeighedStyle {
+    /// (1, 3, height, width), normalised; of any size.
+    pub image: Tensor,
+    /// Its part of the target Gram matrices.
+    pub weight: f64,
+}
+
+/// A backbone ready to look at images.
+pub trait Backend: Send {
+    /// How it computes, as a fingerprint names it, such as `candle`.
+    fn kernels(&self) -> &str;
+
+    /// A network that compares images of the content image's size with the content's features and the styles' Gram
+    /// matrices. Images are (1, 3, height, width), normalised.
+    ///
+    /// # Errors
+    /// When the device fails or runs out of memory.
+    fn aim(&self, content: &Tensor, styles: &[WeighedStyle], weights: TermWeights) -> Result<Box<dyn FeatureNetwork>>;
+}
+
+/// Answers with the loss terms and their gradient at an image.
+pub trait FeatureNetwork {
+    /// The terms alone.
+    ///
+    /// # Errors
+    /// When the device fails or runs out of memory.
+    fn terms(&mut self, image: &Tensor) -> Result<Terms>;
+
+    /// The terms, and the gradient of their weighed sum with respect to the image, of the image's shape.
+    ///
+    /// # Errors
+    /// When the device fails or runs out of memory.
+    fn terms_and_gradient(&mut self, image: &Tensor) -> Result<(Terms, Tensor)>;
+}

@@ -1,0 +1,35 @@
+//! Where an objective looks at a network, and how the network is run for it.
+
+use impasto_recipe::Objective;
+
+use crate::vgg::{Architecture, ConvLayer};
+
+/// An objective on an architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taps {
+    architecture: Architecture,
+    objective: Objective,
+}
+
+impl Taps {
+    /// The taps of `objective` on `architecture`.
+    pub fn new(architecture: Architecture, objective: Objective) -> Self {
+        Self { architecture, objective }
+    }
+
+    /// Whether the objective divides by the energy of its targets, looks after ReLU and pools by averages.
+    pub(crate) fn relative(self) -> bool {
+        self.objective == Objective::Relative
+    }
+
+    /// Whether the style is compared at this layer: the first of every block.
+    pub(crate) fn style(self, layer: &ConvLayer) -> bool {
+        layer.place == 1
+    }
+
+    /// Whether the content is compared at this layer.
+    pub(crate) fn content(self, layer: &ConvLayer) -> bool {
+        let place = if self.relative() { 2 } else { self.architecture.last_of_block_4() };
+        (layer.block, layer.place) == (4, place)
+    }
+}

@@ -1,0 +1,56 @@
+//! Who is told of a run, and what they can ask of it.
+
+use candle_core::Tensor;
+use impasto_picture::Picture;
+use impasto_recipe::{Fingerprint, Position, ProgressEntry};
+
+use crate::{Checkpoint, EngineError, adam::Adam, image};
+
+/// Whether a run is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// With the next epoch.
+    Continue,
+    /// No: the run ends with a checkpoint.
+    Stop,
+}
+
+/// Hears of a run as it goes on, on the thread that computes.
+pub trait Observer: Send {
+    /// The losses at a reported epoch.
+    fn progress(&mut self, entry: &ProgressEntry);
+
+    /// An epoch is done. What `now` offers is worked out only when it is asked for.
+    fn epoch(&mut self, now: &Snapshot<'_>) -> Flow;
+}
+
+/// The run after an epoch.
+pub struct Snapshot<'a> {
+    pub(crate) position: Position,
+    pub(crate) image: &'a Tensor,
+    pub(crate) adam: &'a Adam,
+    pub(crate) fingerprint: &'a Fingerprint,
+}
+
+impl Snapshot<'_> {
+    /// How far the run has come.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The composite image, clipped to what can be shown.
+    ///
+    /// # Errors
+    /// When the image cannot be read from the device.
+    pub fn picture(&self) -> Result<Picture, EngineError> {
+        Ok(image::to_picture(self.image)?)
+    }
+
+    /// All that is needed to go on from here.
+    ///
+    /// # Errors
+    /// When the image or the moments cannot be read from the device.
+    pub fn checkpoint(&self) -> Result<Checkpoint, EngineError> {
+        Ok(Checkpoint::take(self.position, self.image, self.adam, self.fingerprint.clone())?)
+    }
+}

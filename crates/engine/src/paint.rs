@@ -1,0 +1,232 @@
+//! A run: the stages of a recipe, one after the other.
+
+use candle_core::{DType, Device, Tensor};
+use impasto_picture::Picture;
+use impasto_recipe::{Fingerprint, Position, Precision, Recipe, Size, Stage, StyleFit};
+
+use crate::{
+    Checkpoint, EngineError, Flow, Observer, Snapshot,
+    adam::Adam,
+    device::DeviceName,
+    image,
+    network::{Backend, PlainNetwork, TermWeights, WeighedStyle},
+    stage::{Clock, StageRun},
+    vgg::Backbone,
+};
+
+/// Where and how an engine computes.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// The device.
+    pub device: DeviceName,
+    /// The number format of the convolutions.
+    pub precision: Precision,
+    /// Threads of a CPU; all the cores there are if left out. The result does not depend on it.
+    pub threads: Option<usize>,
+}
+
+/// A backbone on a device.
+pub struct Engine {
+    backbone: Backbone,
+    device: Device,
+    fingerprint: Fingerprint,
+    /// On a CPU, the threads that compute; a GPU is driven from the calling thread, to which its stream belongs.
+    threads: Option<rayon::ThreadPool>,
+}
+
+/// The pictures of a run.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// What is to be seen on the result.
+    pub content: Picture,
+    /// In whose manner; as many as the recipe has style weights.
+    pub styles: Vec<Picture>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With its result.
+    Finished(Picture),
+    /// Before its end, as its observer wished.
+    Stopped(Box<Checkpoint>),
+}
+
+/// On a GPU this many epochs at the most are queued ahead of the computation, so that a stop takes effect soon.
+const EPOCHS_AHEAD: u32 = 4;
+
+/// A style image's shortest side: below it a VGG's fifth block would see nothing of it.
+const SHORTEST_STYLE_SIDE: u32 = 16;
+
+impl Engine {
+    /// An engine that looks through `backbone`.
+    ///
+    /// # Errors
+    /// When the device is not there or does not compute in this precision.
+    pub fn new(backbone: Backbone, settings: &EngineSettings) -> Result<Self, EngineError> {
+        let precision = choose_precision(settings)?;
+        let device = settings.device.open()?;
+        let threads = match settings.device {
+            DeviceName::Cpu => Some(thread_pool(settings)?),
+            DeviceName::Cuda(_) => None,
+        };
+        let fingerprint = Fingerprint {
+            backbone: backbone.architecture.to_string(),
+            weights: backbone.hash.clone(),
+            device: settings.device.kind().to_owned(),
+            precision: precision.to_string(),
+            kernels: "candle".to_owned(),
+        };
+        Ok(Self { backbone, device, fingerprint, threads })
+    }
+
+    /// What decides the bytes of this engine's results.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// Follows the recipe from its start, or from a checkpoint of the same recipe and fingerprint.
+    ///
+    /// # Errors
+    /// When the checkpoint does not fit, the losses stop being numbers, or the device fails.
+    pub fn paint(
+        &self,
+        recipe: &Recipe,
+        subject: &Subject,
+        from: Option<&Checkpoint>,
+        observer: &mut dyn Observer,
+    ) -> Result<Outcome, EngineError> {
+        if let Some(checkpoint) = from {
+            checkpoint.fits(recipe, &self.fingerprint)?;
+        }
+        let mut run = || {
+            let network = PlainNetwork::new(&self.backbone, recipe.objective, DType::F32, &self.device)?;
+            Run { engine: self, network: &network, recipe, subject }.to_the_end(from, observer)
+        };
+        match &self.threads {
+            Some(threads) => threads.install(run),
+            None => run(),
+        }
+    }
+}
+
+fn choose_precision(settings: &EngineSettings) -> Result<Precision, EngineError> {
+    let refuse = |known| {
+        let EngineSettings { device, precision, .. } = *settings;
+        Err(EngineError::Precision { device, precision, known })
+    };
+    match (settings.device, settings.precision) {
+        (DeviceName::Cpu, Precision::Auto | Precision::F32) => Ok(Precision::F32),
+        (DeviceName::Cpu, _) => refuse("f32"),
+        // cuDNN's default mathematics rounds the factors of f32 convolutions to TF32 where the GPU can, unless told not to.
+        (DeviceName::Cuda(_), Precision::Auto | Precision::Tf32) => Ok(Precision::Tf32),
+        (DeviceName::Cuda(_), Precision::F32) if std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() == Ok("0") => {
+            Ok(Precision::F32)
+        }
+        (DeviceName::Cuda(_), _) => refuse("tf32, f32 (with NVIDIA_TF32_OVERRIDE=0 in the environment)"),
+    }
+}
+
+fn thread_pool(settings: &EngineSettings) -> Result<rayon::ThreadPool, EngineError> {
+    // 0 lets rayon take the cores there are.
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.threads.unwrap_or(0));
+    let named = threads.thread_name(|number| format!("engine-{number}"));
+    named.build().map_err(|error| EngineError::Device { device: settings.device, reason: error.to_string() })
+}
+
+/// One recipe on one subject.
+struct Run<'a> {
+    engine: &'a Engine,
+    network: &'a dyn Backend,
+    recipe: &'a Recipe,
+    subject: &'a Subject,
+}
+
+impl Run<'_> {
+    fn to_the_end(&self, from: Option<&Checkpoint>, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
+        let first_stage = from.map_or(Position::START, Checkpoint::position).stage;
+        let mut from = from;
+        let mut painted: Option<Picture> = None;
+        for (number, stage) in (1..).zip(&self.recipe.stages).filter(|&(number, _)| number >= first_stage) {
+            let mut run = self.start(number, *stage, painted.take(), from.take())?;
+            while !run.is_finished() {
+                if let Some(entry) = run.advance(self.recipe.report_every)? {
+                    observer.progress(&entry);
+                }
+                if run.epoch.is_multiple_of(EPOCHS_AHEAD) {
+                    self.engine.device.synchronize()?;
+                }
+                if observer.epoch(&self.snapshot(&run)) == Flow::Stop {
+                    return Ok(Outcome::Stopped(Box::new(self.snapshot(&run).checkpoint()?)));
+                }
+            }
+            observer.progress(&run.losses()?);
+            painted = Some(image::to_picture(&run.image)?);
+        }
+        let content = || self.subject.content.resized(self.recipe.result_size());
+        Ok(Outcome::Finished(painted.unwrap_or_else(content)))
+    }
+
+    /// A stage at its start, or where the checkpoint left it.
+    fn start(
+        &self,
+        number: u32,
+        stage: Stage,
+        painted: Option<Picture>,
+        from: Option<&Checkpoint>,
+    ) -> Result<StageRun<'_>, EngineError> {
+        let device = &self.engine.device;
+        let content = self.image_of(&self.subject.content, stage.size)?;
+        let styles = self.styles_for(stage.size)?;
+        let weights = self.recipe.weights;
+        let network =
+            self.network.aim(&content, &styles, TermWeights { content: weights.content, style: weights.style })?;
+        let (image, adam, epoch) = match from {
+            Some(checkpoint) => {
+                let (image, adam) = checkpoint.restore(device)?;
+                (image, adam, checkpoint.position().epoch)
+            }
+            None => {
+                let image = painted.map_or(Ok(content), |picture| self.image_of(&picture, stage.size))?;
+                let adam = Adam::new(&image)?;
+                (image, adam, 0)
+            }
+        };
+        let clock = Clock::new(epoch, stage.epochs);
+        Ok(StageRun { number, stage, weights, base_rate: self.recipe.learning_rate, network, image, adam, epoch, clock })
+    }
+
+    fn image_of(&self, picture: &Picture, size: Size) -> Result<Tensor, EngineError> {
+        Ok(image::normalised(&picture.resized(size), &self.engine.device)?)
+    }
+
+    fn styles_for(&self, stage: Size) -> Result<Vec<WeighedStyle>, EngineError> {
+        let weighed = self.subject.styles.iter().zip(&self.recipe.style_weights);
+        weighed
+            .map(|(picture, &weight)| {
+                let image = self.image_of(picture, style_size(picture.size(), stage, self.recipe.style_fit))?;
+                Ok(WeighedStyle { image, weight })
+            })
+            .collect()
+    }
+
+    fn snapshot<'b>(&'b self, run: &'b StageRun<'_>) -> Snapshot<'b> {
+        Snapshot {
+            position: run.position(),
+            image: &run.image,
+            adam: &run.adam,
+            fingerprint: &self.engine.fingerprint,
+        }
+    }
+}
+
+/// The size that a style image of size `own` is brought to for a stage.
+fn style_size(own: Size, stage: Size, fit: StyleFit) -> Size {
+    match fit {
+        StyleFit::Stretch => stage,
+        StyleFit::Keep => {
+            let Size { width, height } = own.with_longest_side(stage.longest_side());
+            Size::new(width.max(SHORTEST_STYLE_SIDE), height.max(SHORTEST_STYLE_SIDE))
+        }
+    }
+}

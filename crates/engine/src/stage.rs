@@ -1,0 +1,150 @@
+//! One stage: the optimisation at one image size.
+
+use std::time::Instant;
+
+use candle_core::{DType, Tensor};
+use impasto_recipe::{LossWeights, Position, ProgressEntry, Stage};
+
+use crate::{
+    EngineError,
+    adam::Adam,
+    network::{FeatureNetwork, Terms},
+    tv,
+};
+
+/// The learning rate is multiplied by this at every decay.
+const DECAY_FACTOR: f64 = 0.1;
+/// Epochs that a stage needs to warm up and that its seconds per epoch leave out.
+const WARM_UP: u32 = 2;
+
+/// A stage on its way.
+pub(crate) struct StageRun<'a> {
+    pub number: u32,
+    pub stage: Stage,
+    pub weights: LossWeights,
+    pub base_rate: f64,
+    pub network: Box<dyn FeatureNetwork + 'a>,
+    /// The composite image after `epoch` epochs.
+    pub image: Tensor,
+    pub adam: Adam,
+    pub epoch: u32,
+    pub clock: Clock,
+}
+
+impl StageRun<'_> {
+    pub fn position(&self) -> Position {
+        Position { stage: self.number, epoch: self.epoch }
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.epoch >= self.stage.epochs
+    }
+
+    /// One optimisation step. Gives the losses of the image before it if they are due to be reported.
+    pub fn advance(&mut self, report_every: u32) -> Result<Option<ProgressEntry>, EngineError> {
+        self.clock.starts(self.epoch);
+        let (terms, by_network) = self.network.terms_and_gradient(&self.image)?;
+        let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
+        let entry = if due { Some(self.entry(&terms)?) } else { None };
+        let gradient = (by_network + (tv::gradient(&self.image)? * self.weights.tv)?)?;
+        self.image = self.adam.step(&self.image, &gradient, self.learning_rate())?;
+        self.epoch += 1;
+        Ok(entry)
+    }
+
+    /// The losses of the image as it stands.
+    pub fn losses(&mut self) -> Result<ProgressEntry, EngineError> {
+        let terms = self.network.terms(&self.image)?;
+        self.entry(&terms)
+    }
+
+    fn entry(&self, terms: &Terms) -> Result<ProgressEntry, EngineError> {
+        let content = self.weights.content * number(&terms.content)?;
+        let style = self.weights.style * number(&terms.style)?;
+        let tv = self.weights.tv * number(&tv::total_variation(&self.image)?)?;
+        let total = content + style + tv;
+        if !total.is_finite() {
+            return Err(EngineError::Diverged(self.position()));
+        }
+        let Position { stage, epoch } = self.position();
+        let (learning_rate, seconds_per_epoch) = (self.learning_rate(), self.clock.seconds_per_epoch(epoch));
+        Ok(ProgressEntry { stage, epoch, content, style, tv, total, learning_rate, seconds_per_epoch })
+    }
+
+    /// The rate of the coming epoch: it falls after epoch i, for i = decay, 2 decay, …
+    fn learning_rate(&self) -> f64 {
+        let falls = self.stage.decay.map_or(0, |decay| self.epoch.saturating_sub(1) / decay);
+        (0..falls).fold(self.base_rate, |rate, _| rate * DECAY_FACTOR)
+    }
+}
+
+fn number(scalar: &Tensor) -> Result<f64, EngineError> {
+    Ok(scalar.to_dtype(DType::F64)?.to_scalar()?)
+}
+
+/// Measures the time an epoch takes, without those that warm up.
+pub(crate) struct Clock {
+    since: Instant,
+    first: u32,
+    warm_from: u32,
+}
+
+impl Clock {
+    /// A clock for a stage of `epochs` epochs that goes on from `epoch`.
+    pub fn new(epoch: u32, epochs: u32) -> Self {
+        Self { since: Instant::now(), first: epoch, warm_from: (epoch + WARM_UP).min(epochs.saturating_sub(1)) }
+    }
+
+    fn starts(&mut self, epoch: u32) {
+        if epoch == self.warm_from {
+            (self.since, self.first) = (Instant::now(), epoch);
+        }
+    }
+
+    fn seconds_per_epoch(&self, epoch: u32) -> f64 {
+        self.since.elapsed().as_secs_f64() / f64::from(epoch.saturating_sub(self.first).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use impasto_recipe::Size;
+
+    use super::*;
+
+    struct NoNetwork;
+
+    impl FeatureNetwork for NoNetwork {
+        fn terms(&mut self, image: &Tensor) -> candle_core::Result<Terms> {
+            let zero = Tensor::zeros((), DType::F32, image.device())?;
+            Ok(Terms { content: zero.clone(), style: zero })
+        }
+
+        fn terms_and_gradient(&mut self, image: &Tensor) -> candle_core::Result<(Terms, Tensor)> {
+            Ok((self.terms(image)?, image.zeros_like()?))
+        }
+    }
+
+    #[test]
+    fn the_rate_falls_after_every_decay() {
+        let image = Tensor::zeros((1, 3, 16, 16), DType::F32, &Device::Cpu).unwrap();
+        let mut run = StageRun {
+            number: 1,
+            stage: Stage { size: Size::new(16, 16), epochs: 9, decay: Some(3) },
+            weights: LossWeights { content: 1.0, style: 1.0, tv: 1.0 },
+            base_rate: 1.0,
+            network: Box::new(NoNetwork),
+            adam: Adam::new(&image).unwrap(),
+            image,
+            epoch: 0,
+            clock: Clock::new(0, 9),
+        };
+        let mut rates = Vec::new();
+        while !run.is_finished() {
+            rates.push(run.learning_rate());
+            run.advance(1).unwrap();
+        }
+        assert_eq!(rates, [1.0, 1.0, 1.0, 1.0, 0.1, 0.1, 0.1, 0.1 * 0.1, 0.1 * 0.1]);
+    }
+}

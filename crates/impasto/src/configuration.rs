@@ -1,0 +1,174 @@
+//! The settings: defaults, then config/impasto.toml, then the environment, then flags; the later wins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+
+use crate::cli::ConfigurationArguments;
+
+/// Where the configuration is looked for when no flag says so.
+const DEFAULT_FILE: &str = "config/impasto.toml";
+
+/// Every setting there is; config/impasto.toml says what each is for.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Configuration {
+    pub server: impasto_server::Settings,
+    pub store: StoreSettings,
+    pub workers: impasto_worker::Settings,
+    pub weights: impasto_weights::Settings,
+    pub log: LogSettings,
+}
+
+/// The section `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The folder of the job database and the pictures.
+    pub data: PathBuf,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { data: PathBuf::from("data") }
+    }
+}
+
+impl StoreSettings {
+    /// The job database's file.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("impasto.db")
+    }
+
+    /// The folder of the blobs.
+    pub fn blobs(&self) -> PathBuf {
+        self.data.join("blobs")
+    }
+}
+
+/// The section `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    /// What is logged, in the words of tracing's `EnvFilter`.
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The flags that override a setting, by the setting's name.
+pub type Overrides<'a> = &'a [(&'a str, Option<String>)];
+
+/// Reads the settings for a command that takes the usual flags, and one more set of them.
+pub fn load(arguments: &ConfigurationArguments, overrides: Overrides<'_>) -> anyhow::Result<Configuration> {
+    let data = arguments.data.as_ref().map(|data| data.to_string_lossy().into_owned());
+    let all: Vec<_> = overrides.iter().cloned().chain([("store.data", data)]).collect();
+    load_from(arguments.config.as_deref(), &all)
+}
+
+/// Reads the settings from `file`, or from the usual place if it is there, under `overrides`.
+pub fn load_from(file: Option<&Path>, overrides: Overrides<'_>) -> anyhow::Result<Configuration> {
+    let environment = Environment::with_prefix("IMPASTO")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("server.cors_origins");
+    read(file, environment, overrides).context("the configuration is wrong")
+}
+
+fn read(file: Option<&Path>, environment: Environment, overrides: Overrides<'_>) -> anyhow::Result<Configuration> {
+    let source = File::from(file.unwrap_or(Path::new(DEFAULT_FILE)))
+        .format(FileFormat::Toml)
+        .required(file.is_some());
+    let mut builder = Config::builder().add_source(source).add_source(environment);
+    for (name, value) in overrides {
+        builder = builder.set_override_option(*name, value.clone())?;
+    }
+    Ok(builder.build()?.try_deserialize()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        let source = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Environment::with_prefix("IMPASTO")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("server.cors_origins")
+            .source(Some(source))
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    fn refusal(text: &str, pairs: &[(&str, &str)]) -> String {
+        let file = file(text);
+        format!("{:#}", read(Some(file.path()), environment(pairs), &[]).unwrap_err())
+    }
+
+    #[test]
+    fn the_later_source_wins() {
+        let file = file("[server]\naddr = \"1.1.1.1:1\"\nmax_styles = 3\nmax_queued = 5");
+        let pairs = [("IMPASTO__SERVER__MAX_QUEUED", "6"), ("IMPASTO__SERVER__ADDR", "2.2.2.2:2")];
+        let flags = [("server.addr", Some("3.3.3.3:3".to_owned()))];
+        let settings = read(Some(file.path()), environment(&pairs), &flags).unwrap();
+        assert_eq!(settings.server.addr, "3.3.3.3:3");
+        assert_eq!(settings.server.max_queued, 6);
+        assert_eq!(settings.server.max_styles.get(), 3);
+        assert_eq!(settings.workers, impasto_worker::Settings::default());
+    }
+
+    #[test]
+    fn lists_come_from_the_environment_too() {
+        let pairs =
+            [("IMPASTO__WORKERS__DEVICES", "cuda:0,cpu"), ("IMPASTO__SERVER__CORS_ORIGINS", "https://a.example,https://b.example")];
+        let settings = read(Some(file("").path()), environment(&pairs), &[]).unwrap();
+        assert_eq!(settings.server.cors_origins, ["https://a.example", "https://b.example"]);
+        assert_eq!(settings.workers.devices.names().len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        assert!(refusal("[server]\nadress = \"x\"", &[]).contains("adress"));
+        assert!(refusal("[sever]\naddr = \"x\"", &[]).contains("sever"));
+        assert!(refusal("", &[("IMPASTO__LOG__COLOUR", "red")]).contains("colour"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_by_name() {
+        let said = refusal("[workers]\nlease_seconds = \"soon\"", &[]);
+        assert!(said.contains("lease_seconds"), "{said}");
+        let said = refusal("[workers]\ndevices = [\"tpu\"]", &[]);
+        assert!(said.contains("tpu"), "{said}");
+    }
+
+    #[test]
+    fn the_file_in_the_repository_says_the_defaults() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/impasto.toml");
+        let settings = read(Some(&repository), environment(&[]), &[]).unwrap();
+        assert_eq!(settings, Configuration::default());
+    }
+}

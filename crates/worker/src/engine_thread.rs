@@ -1,0 +1,136 @@
+//! The thread that computes. It lives as long as the worker, because a GPU's stream belongs to one thread, and keeps the
+//! engine it used last.
+
+use std::{io, sync::Arc, thread};
+
+use bytes::Bytes;
+use impasto_engine::{DeviceName, Engine, EngineSettings};
+use impasto_jobs::JobError;
+use impasto_recipe::{BackboneChoice, Fingerprint, Precision, ProgressEntry, Recipe};
+use impasto_weights::Weights;
+use tokio::sync::mpsc;
+
+use crate::{
+    Settings,
+    painting::{self, Brake},
+};
+
+/// What the thread is to do for one claim.
+pub(crate) struct Commission {
+    pub recipe: Recipe,
+    /// The fingerprint of an earlier attempt, whose backbone is to be used again.
+    pub fingerprint: Option<Fingerprint>,
+    pub content: Bytes,
+    pub styles: Vec<Bytes>,
+    pub checkpoint: Option<Bytes>,
+    pub brake: Arc<Brake>,
+    /// Hears of it. It is bounded: a thread that is ahead of what is written down waits.
+    pub reports: mpsc::Sender<Report>,
+}
+
+/// What the thread tells of a commission, in this order: one `Begins`, any number of `Progress` and `Saved`, one `Ends`.
+pub(crate) enum Report {
+    /// The first epoch is about to start. `from_scratch` says why a checkpoint was of no use.
+    Begins { fingerprint: Fingerprint, from_scratch: Option<String> },
+    Progress(ProgressEntry),
+    Saved(Save),
+    Ends(End),
+}
+
+/// A checkpoint and the picture of it.
+pub(crate) struct Save {
+    pub checkpoint: Vec<u8>,
+    /// A PNG file.
+    pub preview: Vec<u8>,
+}
+
+/// How a commission ended.
+pub(crate) enum End {
+    /// With the result, a PNG file.
+    Finished(Vec<u8>),
+    /// The brake was pulled.
+    Stopped(Save),
+    /// This job cannot be painted.
+    Failed(JobError),
+    /// The device can no longer be trusted: the process is to end.
+    DeviceLost(String),
+}
+
+/// The thread, from outside.
+#[derive(Clone)]
+pub(crate) struct EngineThread {
+    commissions: std::sync::mpsc::Sender<Commission>,
+}
+
+impl EngineThread {
+    /// Starts the thread. Should it panic, the reports of its commission end without [`Report::Ends`].
+    pub fn start(device: DeviceName, settings: &Settings, weights: Weights) -> io::Result<Self> {
+        let (commissions, inbox) = std::sync::mpsc::channel::<Commission>();
+        let checkpoint_seconds = settings.checkpoint_seconds;
+        let mut easel = Easel { device, threads: settings.threads, weights, engine: None };
+        thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            for commission in inbox {
+                painting::paint(&mut easel, &commission, checkpoint_seconds);
+            }
+        })?;
+        Ok(Self { commissions })
+    }
+
+    /// Hands over a commission; it is dropped, and its reports with it, where the thread is gone.
+    pub fn commission(&self, commission: Commission) {
+        drop(self.commissions.send(commission));
+    }
+}
+
+/// The device, and the engine that stands on it.
+pub(crate) struct Easel {
+    device: DeviceName,
+    threads: usize,
+    weights: Weights,
+    engine: Option<(EngineKey, Engine)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct EngineKey {
+    backbone: BackboneChoice,
+    precision: Precision,
+}
+
+impl Easel {
+    pub fn device(&self) -> DeviceName {
+        self.device
+    }
+
+    /// The engine that the commission needs: the last one, if it is the same.
+    pub fn engine_for(&mut self, commission: &Commission) -> Result<&Engine, JobError> {
+        let key = EngineKey { backbone: self.backbone_for(commission), precision: commission.recipe.precision };
+        let at_hand = self.engine.take().filter(|(standing, _)| *standing == key);
+        let engine = match at_hand {
+            Some((_, engine)) => engine,
+            None => self.build(key)?,
+        };
+        Ok(&self.engine.insert((key, engine)).1)
+    }
+
+    /// What `auto` meant at the first attempt is what it means at the next.
+    fn backbone_for(&self, commission: &Commission) -> BackboneChoice {
+        let before = commission.fingerprint.as_ref().and_then(|fingerprint| fingerprint.backbone.parse().ok());
+        match (commission.recipe.backbone, before) {
+            (BackboneChoice::Auto, Some(before)) => before,
+            (BackboneChoice::Auto, None) => self.weights.resolve(BackboneChoice::Auto),
+            (asked, _) => asked,
+        }
+    }
+
+    fn build(&self, key: EngineKey) -> Result<Engine, JobError> {
+        let backbone = self.weights.load(key.backbone).map_err(|error| JobError {
+            kind: JobError::BACKBONE_UNAVAILABLE.to_owned(),
+            message: error.to_string(),
+        })?;
+        let threads = Some(self.threads).filter(|&threads| threads > 0);
+        let settings = EngineSettings { device: self.device, precision: key.precision, threads };
+        let engine = Engine::new(backbone, &settings).map_err(|error| painting::job_error(&error))?;
+        tracing::info!(fingerprint = %engine.fingerprint(), "the engine is ready");
+        Ok(engine)
+    }
+}

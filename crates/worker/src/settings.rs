@@ -1,0 +1,101 @@
+//! How a worker behaves.
+
+use std::time::Duration;
+
+use impasto_engine::{DeviceChoice, DeviceName, available_devices};
+use serde::{Deserialize, Serialize};
+
+/// The section `[workers]` of the configuration, as far as one worker needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// `auto` (every GPU, else the CPU) or a list of devices, such as `["cuda:0", "cuda:1"]`: one worker for each.
+    pub devices: Devices,
+    /// Threads of a CPU worker; 0 takes all the cores.
+    pub threads: usize,
+    /// The niceness of a CPU worker, from 0 to 19, which leaves the API responsive.
+    pub niceness: i32,
+    /// Seconds that a claim holds without being renewed; a worker that is silent for longer loses its job.
+    pub lease_seconds: u64,
+    /// Seconds at the most between two saved checkpoints, as far as the epochs' length allows.
+    pub checkpoint_seconds: u64,
+    /// Seconds without a finished epoch after which a worker takes its device to hang, and gives up.
+    pub stall_seconds: u64,
+    /// Workers that a job may crash in a row, with no checkpoint between them, before it fails.
+    pub most_crashes: u32,
+    /// Milliseconds between two looks into the queue, and between two looks whether a job is to stop.
+    pub poll_milliseconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            devices: Devices::default(),
+            threads: 0,
+            niceness: 10,
+            lease_seconds: 15,
+            checkpoint_seconds: 8,
+            stall_seconds: 600,
+            most_crashes: 3,
+            poll_milliseconds: 200,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.max(1))
+    }
+
+    pub(crate) fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_milliseconds.max(10))
+    }
+}
+
+/// Which devices get a worker: `auto`, one name, or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Words", into = "Vec<String>")]
+pub struct Devices(Vec<DeviceChoice>);
+
+impl Default for Devices {
+    fn default() -> Self {
+        Self(vec![DeviceChoice::Auto])
+    }
+}
+
+impl Devices {
+    /// The devices by name; `auto` is every GPU that is there, else the CPU.
+    pub fn names(&self) -> Vec<DeviceName> {
+        let each = self.0.iter().map(|choice| match choice {
+            DeviceChoice::Auto => available_devices(),
+            DeviceChoice::Named(name) => vec![*name],
+        });
+        each.flatten().collect()
+    }
+}
+
+/// A list, or what an environment variable can hold: words with commas between them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    Joined(String),
+    Listed(Vec<String>),
+}
+
+impl TryFrom<Words> for Devices {
+    type Error = String;
+
+    fn try_from(words: Words) -> Result<Self, Self::Error> {
+        let words = match words {
+            Words::Joined(text) => text.split(',').map(|word| word.trim().to_owned()).collect(),
+            Words::Listed(words) => words,
+        };
+        words.iter().map(|word| word.parse()).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl From<Devices> for Vec<String> {
+    fn from(devices: Devices) -> Self {
+        devices.0.iter().map(DeviceChoice::to_string).collect()
+    }
+}
