@@ -155,10 +155,11 @@ function picturesAreChosen() {
 
 function orderForm() {
   const body = new FormData();
-  for (const role of ['content', 'style']) chosen[role].forEach(({ file }) => body.append(role, file));
+  // The options go first: a wrong one is refused before the pictures have travelled.
   for (const [name, value] of new FormData(form)) {
     if (value.trim() !== '') body.append(name, value.trim());
   }
+  for (const role of ['content', 'style']) chosen[role].forEach(({ file }) => body.append(role, file));
   return body;
 }
 
@@ -170,7 +171,7 @@ function setSending(sending) {
 function showOrderProblem(problem) {
   // `style[1]` is the second style.
   const [, name, index] = /^(\w+)(?:\[(\d+)\])?$/.exec(problem.field) ?? [];
-  if (name && fieldOf(name)) return markFault(name, problem.message, index);
+  if (name && fieldOf(name)) return markFault(name, problem.message.replace(`${name}: `, ''), index);
   const advice = problem.status === 0 ? ' See whether it is among the recent pictures before sending it again.' : '';
   say(byId('order-fault'), problem.message + advice);
   showRecent();
