@@ -74,8 +74,7 @@ impl Checkpoint {
     pub(crate) fn restore(&self, device: &Device) -> candle_core::Result<(Tensor, Adam)> {
         let shape = (1, 3, self.size.height as usize, self.size.width as usize);
         let tensor = |numbers: &[f32]| Tensor::from_slice(numbers, shape, device);
-        let adam =
-            Adam::resumed(self.position.epoch, tensor(&self.first_moment)?, tensor(&self.second_moment)?);
+        let adam = Adam::resumed(self.position.epoch, tensor(&self.first_moment)?, tensor(&self.second_moment)?);
         Ok((tensor(&self.image)?, adam))
     }
 

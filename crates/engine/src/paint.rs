@@ -193,7 +193,17 @@ impl Run<'_> {
             }
         };
         let clock = Clock::new(epoch, stage.epochs);
-        Ok(StageRun { number, stage, weights, base_rate: self.recipe.learning_rate, network, image, adam, epoch, clock })
+        Ok(StageRun {
+            number,
+            stage,
+            weights,
+            base_rate: self.recipe.learning_rate,
+            network,
+            image,
+            adam,
+            epoch,
+            clock,
+        })
     }
 
     fn image_of(&self, picture: &Picture, size: Size) -> Result<Tensor, EngineError> {
@@ -211,12 +221,7 @@ impl Run<'_> {
     }
 
     fn snapshot<'b>(&'b self, run: &'b StageRun<'_>) -> Snapshot<'b> {
-        Snapshot {
-            position: run.position(),
-            image: &run.image,
-            adam: &run.adam,
-            fingerprint: &self.engine.fingerprint,
-        }
+        Snapshot { position: run.position(), image: &run.image, adam: &run.adam, fingerprint: &self.engine.fingerprint }
     }
 }
 

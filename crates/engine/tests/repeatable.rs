@@ -1,0 +1,176 @@
+//! With one fingerprint the result is the same byte for byte, interrupted or not, on however many threads.
+
+mod support;
+
+use impasto_engine::{
+    Checkpoint, CheckpointError, DeviceName, Engine, EngineError, EngineSettings, Flow, Observer, Outcome, Snapshot,
+    Subject, vgg::Architecture,
+};
+use impasto_picture::{Format, Picture};
+use impasto_recipe::{Limits, Options, Position, Precision, ProgressEntry, Recipe, Size};
+use support::{SplitMix64, seeded};
+
+fn picture(seed: u64, size: Size) -> Picture {
+    let mut numbers = SplitMix64(seed);
+    let rgb = (0..3 * size.pixels()).map(|_| numbers.next_f64() as f32).collect();
+    Picture::new(size, rgb).unwrap()
+}
+
+fn subject() -> Subject {
+    let styles = vec![picture(2, Size::new(40, 33)), picture(3, Size::new(20, 61))];
+    Subject { content: picture(1, Size::new(51, 38)), styles }
+}
+
+fn recipe(pairs: &[(&str, &str)]) -> Recipe {
+    let mut options = Options::default();
+    for (name, text) in pairs {
+        options.set(name, text).unwrap();
+    }
+    options.resolve(Size::new(51, 38), 2, &Limits::default()).unwrap()
+}
+
+fn two_stages(objective: &str) -> Recipe {
+    recipe(&[
+        ("stages", "24x18:4:2,37x29:3"),
+        ("objective", objective),
+        ("learning_rate", "0.05"),
+        ("report_every", "2"),
+        ("style_weights", "3,1"),
+    ])
+}
+
+fn engine_of(threads: usize, seed: u64) -> Engine {
+    let settings = EngineSettings { device: DeviceName::Cpu, precision: Precision::Auto, threads: Some(threads) };
+    Engine::new(seeded(Architecture::Vgg16, 16, seed), &settings).unwrap()
+}
+
+fn engine(threads: usize) -> Engine {
+    engine_of(threads, 4)
+}
+
+/// Remembers what it hears, and stops at a position.
+#[derive(Default)]
+struct Listener {
+    heard: Vec<ProgressEntry>,
+    stop_at: Option<Position>,
+}
+
+impl Observer for Listener {
+    fn progress(&mut self, entry: &ProgressEntry) {
+        self.heard.push(ProgressEntry { seconds_per_epoch: 0.0, ..*entry });
+    }
+
+    fn epoch(&mut self, now: &Snapshot<'_>) -> Flow {
+        if self.stop_at == Some(now.position()) { Flow::Stop } else { Flow::Continue }
+    }
+}
+
+fn undisturbed(engine: &Engine, recipe: &Recipe) -> (Vec<u8>, Vec<ProgressEntry>) {
+    let mut listener = Listener::default();
+    match engine.paint(recipe, &subject(), None, &mut listener).unwrap() {
+        Outcome::Finished(picture) => (picture.encode(Format::Png).unwrap(), listener.heard),
+        Outcome::Stopped(_) => panic!("nobody stopped it"),
+    }
+}
+
+fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Checkpoint, Vec<ProgressEntry>) {
+    let mut listener = Listener { stop_at: Some(Position { stage, epoch }), ..Listener::default() };
+    match engine.paint(recipe, &subject(), None, &mut listener).unwrap() {
+        Outcome::Stopped(checkpoint) => (*checkpoint, listener.heard),
+        Outcome::Finished(_) => panic!("it did not stop"),
+    }
+}
+
+#[test]
+fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
+    let engine = engine(2);
+    for objective in ["published", "relative"] {
+        let recipe = two_stages(objective);
+        let (picture, entries) = undisturbed(&engine, &recipe);
+        for (stage, epoch) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3)] {
+            let (checkpoint, before) = stopped_at(&engine, &recipe, stage, epoch);
+            let checkpoint = Checkpoint::decode(&checkpoint.encode().unwrap()).unwrap();
+            assert_eq!(checkpoint.position(), Position { stage, epoch });
+            let mut listener = Listener::default();
+            let Outcome::Finished(resumed) =
+                engine.paint(&recipe, &subject(), Some(&checkpoint), &mut listener).unwrap()
+            else {
+                panic!("nobody stopped it")
+            };
+            assert!(resumed.encode(Format::Png).unwrap() == picture, "{objective} from {stage}:{epoch}");
+            let mut heard = before;
+            for entry in listener.heard {
+                heard.retain(|earlier| earlier.position() != entry.position());
+                heard.push(entry);
+            }
+            assert_eq!(heard, entries, "{objective} from {stage}:{epoch}");
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_the_result() {
+    let recipe = two_stages("relative");
+    assert!(undisturbed(&engine(1), &recipe) == undisturbed(&engine(3), &recipe));
+}
+
+#[test]
+fn losses_are_reported_when_due_and_once_more_at_the_end_of_each_stage() {
+    let (_, entries) = undisturbed(&engine(2), &two_stages("published"));
+    let told: Vec<_> = entries.iter().map(|entry| (entry.stage, entry.epoch)).collect();
+    assert_eq!(told, [(1, 2), (1, 4), (2, 2), (2, 3)]);
+    let rates: Vec<_> = entries.iter().map(|entry| entry.learning_rate).collect();
+    assert_eq!(rates, [0.05, 0.05 * 0.1, 0.05, 0.05]);
+    for entry in entries {
+        assert_eq!(entry.total, entry.content + entry.style + entry.tv);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_backbone_or_recipe_is_refused() {
+    let recipe = two_stages("relative");
+    let (checkpoint, _) = stopped_at(&engine(2), &recipe, 1, 2);
+    let refused = |engine: &Engine, recipe: &Recipe| {
+        engine.paint(recipe, &subject(), Some(&checkpoint), &mut Listener::default()).unwrap_err()
+    };
+    let other = refused(&engine_of(2, 5), &recipe);
+    assert!(matches!(other, EngineError::Checkpoint(CheckpointError::OtherFingerprint { .. })), "{other}");
+    let other = refused(&engine(2), &recipe_of_other_size());
+    assert!(matches!(other, EngineError::Checkpoint(CheckpointError::OtherRecipe { .. })), "{other}");
+}
+
+fn recipe_of_other_size() -> Recipe {
+    recipe(&[("stages", "25x18:4")])
+}
+
+#[test]
+fn damaged_checkpoints_are_refused_and_never_panic() {
+    let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
+    let bytes = checkpoint.encode().unwrap();
+    for length in [0, 1, 7, 8, 9, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert!(Checkpoint::decode(&bytes[..length]).is_err(), "{length} bytes of {}", bytes.len());
+    }
+    assert!(Checkpoint::decode(&[0xff; 64]).is_err());
+    let mut numbers = SplitMix64(9);
+    for _ in 0..500 {
+        let mut bent = bytes.clone();
+        let place = numbers.next_u64() as usize % bytes.len().min(600);
+        bent[place] ^= 1 << (numbers.next_u64() % 8);
+        drop(Checkpoint::decode(&bent));
+    }
+}
+
+#[test]
+fn losses_that_are_no_numbers_end_the_run() {
+    let recipe =
+        recipe(&[("stages", "24x18:40"), ("learning_rate", "1e30"), ("report_every", "1"), ("style_weights", "1,1")]);
+    let error = engine(2).paint(&recipe, &subject(), None, &mut Listener::default()).unwrap_err();
+    assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+}
+
+#[test]
+fn a_cpu_refuses_what_it_does_not_compute_in() {
+    let settings = EngineSettings { device: DeviceName::Cpu, precision: Precision::Tf32, threads: None };
+    let error = Engine::new(seeded(Architecture::Vgg16, 16, 4), &settings).err().unwrap().to_string();
+    assert!(error.contains("cpu does not compute in tf32") && error.contains("f32"), "{error}");
+}
