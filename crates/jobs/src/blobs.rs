@@ -1,12 +1,12 @@
 //! The blob store: images and checkpoints, by name.
 
-use std::{io, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path as Location};
 
-use crate::{BlobKey, JobId, key};
+use crate::{BlobKey, JobId, key, leftovers};
 
 /// All blobs. Any number of processes may have the same store open; a clone is the same store.
 #[derive(Debug, Clone)]
@@ -107,7 +107,14 @@ impl BlobStore {
     pub async fn delete_job(&self, id: JobId) -> Result<(), BlobError> {
         match &self.folder {
             // The folder goes as a whole, and with it what a dead process left of an upload.
-            Some(root) => remove_folder(root.join(key::folder(id))).await,
+            Some(root) => {
+                let folder = root.join(key::folder(id));
+                match blocking(move || std::fs::remove_dir_all(folder)).await.map_err(|cause| (cause.kind(), cause)) {
+                    // A worker that has not heard of it yet may have written meanwhile: that is for the sweep.
+                    Ok(()) | Err((io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty, _)) => Ok(()),
+                    Err((_, cause)) => Err(BlobError::failed(format!("delete the blobs of job {id}"), cause)),
+                }
+            }
             None => {
                 let listed = self.objects.list(Some(&Location::from(key::folder(id))));
                 let found: Vec<_> = listed
@@ -118,6 +125,29 @@ impl BlobStore {
                 self.delete_at(found).await
             }
         }
+    }
+
+    /// The blobs last written before `cutoff`, by job. What is not named like a job's blob is nobody's business here.
+    pub(crate) async fn written_before(&self, cutoff: SystemTime) -> Result<BTreeMap<JobId, Vec<BlobKey>>, BlobError> {
+        let mut found = BTreeMap::<_, Vec<_>>::new();
+        let mut listed = self.objects.list(Some(&Location::from(key::JOBS)));
+        while let Some(blob) = listed.next().await {
+            let blob = blob.map_err(|cause| BlobError::failed("list the blobs", cause))?;
+            let key = BlobKey::named(blob.location.to_string());
+            if let Some(job) = key.job().filter(|_| SystemTime::from(blob.last_modified) <= cutoff) {
+                found.entry(job).or_default().push(key);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Deletes what is left of uploads that were never finished, last written before `cutoff`; returns how many. A store
+    /// elsewhere does so by a rule of its own.
+    pub(crate) async fn delete_unfinished(&self, cutoff: SystemTime) -> Result<u64, BlobError> {
+        let Some(folder) = &self.folder else { return Ok(0) };
+        let jobs = folder.join(key::JOBS);
+        let removed = blocking(move || leftovers::remove(&jobs, cutoff)).await;
+        removed.map_err(|cause| BlobError::failed("delete unfinished uploads", cause))
     }
 
     async fn delete_at(&self, places: Vec<Location>) -> Result<(), BlobError> {
@@ -176,13 +206,7 @@ fn location(key: &BlobKey) -> Result<Location, BlobError> {
     Location::parse(key.as_str()).map_err(|cause| BlobError::failed(format!("name a blob {key}"), cause))
 }
 
-async fn remove_folder(folder: std::path::PathBuf) -> Result<(), BlobError> {
-    let shown = folder.display().to_string();
-    let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-    match removed.unwrap_or_else(|died| Err(io::Error::other(died))) {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-            Err(BlobError::failed(format!("delete the folder {shown}"), cause))
-        }
-        _ => Ok(()),
-    }
+/// Runs `work` on a thread that may wait for the disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| Err(io::Error::other(died)))
 }

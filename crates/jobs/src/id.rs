@@ -8,6 +8,7 @@ use uuid::Uuid;
 /// A job's identifier: a UUID of version 7, so that later jobs sort after earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobId(Uuid);
 
 impl JobId {

@@ -38,6 +38,17 @@ impl BlobKey {
         Self(format!("{}/result-{}", folder(claim.job), claim.attempt))
     }
 
+    /// The blob of this name.
+    pub(crate) fn named(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The job whose blob it is, if it is named like one.
+    pub(crate) fn job(&self) -> Option<JobId> {
+        let (job, _) = self.0.strip_prefix(JOBS)?.strip_prefix('/')?.split_once('/')?;
+        job.parse().ok()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

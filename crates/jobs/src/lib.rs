@@ -12,6 +12,7 @@ mod error;
 mod id;
 mod job;
 mod key;
+mod leftovers;
 mod page;
 mod sqlite;
 mod status;

@@ -1,90 +1,71 @@
-//! todo
-use crate::*;
-use impasto_recipe::{Fingerprint, ProgressEntry};
-use std::{path::Path, time::Duration};
+//! The job store in a SQLite file. All of its SQL is in this folder.
+//!
+//! A change reads the job's status and writes the next one in a transaction that begins by taking the database's write
+//! lock, so that nothing comes between the two, in whatever process.
+
+mod claims;
+mod ending;
+mod jobs;
+mod open;
+mod rows;
+mod take_back;
+
+use jiff::Timestamp;
+use sqlx::{SqlitePool, Transaction};
+
+use crate::{CancelError, ClaimError, StoreError, SubmitError};
+
+/// The connections to the file.
 #[derive(Debug, Clone)]
-pub(crate) struct Sqlite;
-#[allow(unused_variables)]
+pub(crate) struct Sqlite {
+    /// For questions.
+    reader: SqlitePool,
+    /// For changes: one connection, because SQLite lets one writer in at a time, and a queue for a connection is served
+    /// in order where its lock is fought for.
+    writer: SqlitePool,
+}
+
 impl Sqlite {
-    pub(crate) async fn open(database: &Path) -> Result<Self, StoreError> {
-        todo!()
-    }
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        sqlx::query("SELECT 1 FROM jobs LIMIT 1").execute(&self.reader).await?;
+        Ok(())
     }
-    pub(crate) async fn submit(&self, job: NewJob, most_queued: u64) -> Result<Job, SubmitError> {
-        todo!()
+
+    /// A transaction that sees the database as it is at one moment.
+    async fn read(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        self.reader.begin().await
     }
-    pub(crate) async fn find(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        todo!()
+
+    /// A transaction that no other writer comes between.
+    async fn write(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
     }
-    pub(crate) async fn revision(&self, id: JobId) -> Result<Option<u64>, StoreError> {
-        todo!()
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(Box::new(error))
     }
-    pub(crate) async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
-        todo!()
+}
+
+impl From<sqlx::Error> for SubmitError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
     }
-    pub(crate) async fn request_cancel(&self, id: JobId) -> Result<Job, CancelError> {
-        todo!()
+}
+
+impl From<sqlx::Error> for CancelError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
     }
-    pub(crate) async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
-        todo!()
-    }
-    pub(crate) async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
-        todo!()
-    }
-    pub(crate) async fn blobs_of(&self, id: JobId) -> Result<Vec<BlobKey>, StoreError> {
-        todo!()
-    }
-    pub(crate) async fn claim(&self, worker: &WorkerName, lease: Duration) -> Result<Option<Claim>, StoreError> {
-        todo!()
-    }
-    pub(crate) async fn renew(&self, claim: &ClaimKey, lease: Duration) -> Result<Standing, ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn restart(
-        &self,
-        claim: &ClaimKey,
-        fingerprint: &Fingerprint,
-        why: &str,
-    ) -> Result<(), ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn record_progress(&self, claim: &ClaimKey, entry: &ProgressEntry) -> Result<(), ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn save_checkpoint(
-        &self,
-        claim: &ClaimKey,
-        checkpoint: &BlobKey,
-        preview: &BlobKey,
-    ) -> Result<Vec<BlobKey>, ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn succeed(&self, claim: &ClaimKey, result: &BlobKey) -> Result<Vec<BlobKey>, ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn fail(&self, claim: &ClaimKey, error: &JobError) -> Result<Vec<BlobKey>, ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn cancel(&self, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn hand_back(&self, claim: &ClaimKey, why: &str) -> Result<(), ClaimError> {
-        todo!()
-    }
-    pub(crate) async fn take_back_from(
-        &self,
-        worker: &WorkerName,
-        why: &str,
-        most_crashes: u32,
-    ) -> Result<u64, StoreError> {
-        todo!()
-    }
-    pub(crate) async fn take_back_lapsed(&self, most_crashes: u32) -> Result<u64, StoreError> {
-        todo!()
+}
+
+impl From<sqlx::Error> for ClaimError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
     }
 }

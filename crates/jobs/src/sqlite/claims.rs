@@ -1,0 +1,212 @@
+//! What a worker does: claim, keep, report, finish.
+
+use std::time::Duration;
+
+use impasto_recipe::{Fingerprint, ProgressEntry};
+use sqlx::{
+    Row, Transaction,
+    sqlite::SqliteRow,
+    types::{Json, Text},
+};
+
+use super::{
+    Sqlite,
+    ending::{Ending, JobRow},
+    now,
+    rows::{json, optional_blob, optional_json, text},
+};
+use crate::{Attempt, BlobKey, Claim, ClaimError, ClaimKey, Event, JobError, Standing, Status, StoreError, WorkerName};
+
+/// A job that is a claim's, and the transaction in which that is sure.
+struct Held {
+    transaction: Transaction<'static, sqlx::Sqlite>,
+    job: JobRow,
+}
+
+impl Sqlite {
+    pub(crate) async fn claim(&self, worker: &WorkerName, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        // An idle worker asks often, and must not take the lock from those who write each time.
+        if self.next_queued().await?.is_none() {
+            return Ok(None);
+        }
+        let mut transaction = self.write().await?;
+        let next = sqlx::query("SELECT * FROM jobs WHERE status = ? ORDER BY number LIMIT 1")
+            .bind(Text(Status::Queued))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(job) = next.map(|row| JobRow::read(&row)).transpose()? else { return Ok(None) };
+        let Some(status) = job.status.after(Event::Claim) else { return Ok(None) };
+        let statement = "
+            UPDATE jobs SET
+                status = ?2,
+                revision = revision + 1,
+                attempt = attempt + 1,
+                worker = ?3,
+                lease_ends_at = ?4,
+                started_at = coalesce(started_at, ?5)
+            WHERE number = ?1
+            RETURNING id, attempt, recipe, fingerprint, content, styles, checkpoint";
+        let row = sqlx::query(statement)
+            .bind(job.number)
+            .bind(Text(status))
+            .bind(&worker.0)
+            .bind(end_of(lease))
+            .bind(now())
+            .fetch_one(&mut *transaction)
+            .await?;
+        let claim = read_claim(&row)?;
+        transaction.commit().await?;
+        Ok(Some(claim))
+    }
+
+    async fn next_queued(&self) -> Result<Option<i64>, sqlx::Error> {
+        let select = sqlx::query_scalar("SELECT number FROM jobs WHERE status = ? ORDER BY number LIMIT 1");
+        select.bind(Text(Status::Queued)).fetch_optional(&self.reader).await
+    }
+
+    pub(crate) async fn renew(&self, claim: &ClaimKey, lease: Duration) -> Result<Standing, ClaimError> {
+        let mut held = self.hold(claim).await?;
+        sqlx::query("UPDATE jobs SET lease_ends_at = ? WHERE number = ?")
+            .bind(end_of(lease))
+            .bind(held.job.number)
+            .execute(&mut *held.transaction)
+            .await?;
+        held.transaction.commit().await?;
+        Ok(Standing { cancel_requested: held.job.cancel_requested })
+    }
+
+    pub(crate) async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
+        let mut held = self.hold(claim).await?;
+        sqlx::query("UPDATE jobs SET fingerprint = coalesce(fingerprint, ?) WHERE number = ?")
+            .bind(Json(fingerprint))
+            .bind(held.job.number)
+            .execute(&mut *held.transaction)
+            .await?;
+        Ok(held.transaction.commit().await?)
+    }
+
+    pub(crate) async fn restart(
+        &self,
+        claim: &ClaimKey,
+        fingerprint: &Fingerprint,
+        why: &str,
+    ) -> Result<(), ClaimError> {
+        let mut held = self.hold(claim).await?;
+        let statement = "
+            UPDATE jobs SET
+                fingerprint = ?2,
+                checkpoint = NULL,
+                revision = revision + 1,
+                notices = json_insert(notices, '$[#]', ?3)
+            WHERE number = ?1";
+        sqlx::query(statement)
+            .bind(held.job.number)
+            .bind(Json(fingerprint))
+            .bind(why)
+            .execute(&mut *held.transaction)
+            .await?;
+        sqlx::query("DELETE FROM progress WHERE job = ?").bind(held.job.number).execute(&mut *held.transaction).await?;
+        Ok(held.transaction.commit().await?)
+    }
+
+    pub(crate) async fn record_progress(&self, claim: &ClaimKey, entry: &ProgressEntry) -> Result<(), ClaimError> {
+        let mut held = self.hold(claim).await?;
+        let statement = "
+            INSERT OR REPLACE INTO progress
+                (job, stage, epoch, content, style, tv, total, learning_rate, seconds_per_epoch)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        sqlx::query(statement)
+            .bind(held.job.number)
+            .bind(entry.stage)
+            .bind(entry.epoch)
+            .bind(entry.content)
+            .bind(entry.style)
+            .bind(entry.tv)
+            .bind(entry.total)
+            .bind(entry.learning_rate)
+            .bind(entry.seconds_per_epoch)
+            .execute(&mut *held.transaction)
+            .await?;
+        sqlx::query("UPDATE jobs SET revision = revision + 1 WHERE number = ?")
+            .bind(held.job.number)
+            .execute(&mut *held.transaction)
+            .await?;
+        Ok(held.transaction.commit().await?)
+    }
+
+    pub(crate) async fn save_checkpoint(
+        &self,
+        claim: &ClaimKey,
+        checkpoint: &BlobKey,
+        preview: &BlobKey,
+    ) -> Result<Vec<BlobKey>, ClaimError> {
+        let mut held = self.hold(claim).await?;
+        sqlx::query("UPDATE jobs SET checkpoint = ?, preview = ?, crashes = 0 WHERE number = ?")
+            .bind(checkpoint.as_str())
+            .bind(preview.as_str())
+            .bind(held.job.number)
+            .execute(&mut *held.transaction)
+            .await?;
+        held.transaction.commit().await?;
+        let before = [held.job.checkpoint, held.job.preview];
+        Ok(before.into_iter().flatten().filter(|blob| blob != checkpoint && blob != preview).collect())
+    }
+
+    pub(crate) async fn succeed(&self, claim: &ClaimKey, result: &BlobKey) -> Result<Vec<BlobKey>, ClaimError> {
+        self.hold(claim).await?.end(Event::Succeed, Ending { result: Some(result), ..Ending::default() }).await
+    }
+
+    pub(crate) async fn fail(&self, claim: &ClaimKey, error: &JobError) -> Result<Vec<BlobKey>, ClaimError> {
+        self.hold(claim).await?.end(Event::Fail, Ending { error: Some(error), ..Ending::default() }).await
+    }
+
+    pub(crate) async fn cancel(&self, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
+        self.hold(claim).await?.end(Event::Cancel, Ending::default()).await
+    }
+
+    pub(crate) async fn hand_back(&self, claim: &ClaimKey, why: &str) -> Result<(), ClaimError> {
+        let held = self.hold(claim).await?;
+        let event = if held.job.cancel_requested { Event::Cancel } else { Event::GiveBack };
+        held.end(event, Ending { notice: Some(why), ..Ending::default() }).await?;
+        Ok(())
+    }
+
+    async fn hold(&self, claim: &ClaimKey) -> Result<Held, ClaimError> {
+        let mut transaction = self.write().await?;
+        let row = sqlx::query("SELECT * FROM jobs WHERE id = ? AND attempt = ? AND status = ?")
+            .bind(Text(claim.job))
+            .bind(claim.attempt.0)
+            .bind(Text(Status::Running))
+            .fetch_optional(&mut *transaction)
+            .await?
+            .ok_or(ClaimError::Lost)?;
+        Ok(Held { job: JobRow::read(&row)?, transaction })
+    }
+}
+
+impl Held {
+    /// Ends the claim; returns the blob that the job needs no longer if that was its end too.
+    async fn end(mut self, event: Event, ending: Ending<'_>) -> Result<Vec<BlobKey>, ClaimError> {
+        if !self.job.end(&mut self.transaction, event, ending).await? {
+            return Err(ClaimError::Lost);
+        }
+        self.transaction.commit().await?;
+        Ok(self.job.checkpoint.into_iter().collect())
+    }
+}
+
+fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
+    Ok(Claim {
+        key: ClaimKey { job: text(row, "id")?, attempt: Attempt(row.try_get("attempt")?) },
+        recipe: json(row, "recipe")?,
+        fingerprint: optional_json(row, "fingerprint")?,
+        content: BlobKey::named(row.try_get("content")?),
+        styles: json(row, "styles")?,
+        checkpoint: optional_blob(row, "checkpoint")?,
+    })
+}
+
+/// When a lease of this length ends if it starts now; one without end does not overflow.
+fn end_of(lease: Duration) -> i64 {
+    now().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,87 @@
+//! How a job leaves the queue or its worker's hands.
+
+use sqlx::{
+    Row, SqliteConnection,
+    sqlite::SqliteRow,
+    types::{Json, Text},
+};
+
+use super::{
+    now,
+    rows::{optional_blob, text},
+};
+use crate::{BlobKey, Event, JobError, Status};
+
+/// What a change has to know of a job, read inside the transaction of the change.
+#[derive(Debug)]
+pub(super) struct JobRow {
+    pub number: i64,
+    pub status: Status,
+    pub cancel_requested: bool,
+    /// Workers that it has crashed in a row.
+    pub crashes: u32,
+    /// Who holds it.
+    pub worker: Option<String>,
+    pub checkpoint: Option<BlobKey>,
+    pub preview: Option<BlobKey>,
+}
+
+/// What is written beside the new status.
+#[derive(Debug, Default)]
+pub(super) struct Ending<'a> {
+    pub result: Option<&'a BlobKey>,
+    pub error: Option<&'a JobError>,
+    pub notice: Option<&'a str>,
+    /// What the job has now crashed; `None` leaves the count as it is.
+    pub crashes: Option<u32>,
+}
+
+impl JobRow {
+    pub fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            number: row.try_get("number")?,
+            status: text(row, "status")?,
+            cancel_requested: row.try_get("cancel_requested")?,
+            crashes: row.try_get("crashes")?,
+            worker: row.try_get("worker")?,
+            checkpoint: optional_blob(row, "checkpoint")?,
+            preview: optional_blob(row, "preview")?,
+        })
+    }
+
+    /// Ends the job's stay where it is by `event`, if that can happen there. Returns whether it could.
+    pub async fn end(
+        &self,
+        connection: &mut SqliteConnection,
+        event: Event,
+        ending: Ending<'_>,
+    ) -> Result<bool, sqlx::Error> {
+        let Some(status) = self.status.after(event) else { return Ok(false) };
+        let statement = "
+            UPDATE jobs SET
+                status = ?2,
+                revision = revision + 1,
+                finished_at = ?3,
+                worker = NULL,
+                lease_ends_at = NULL,
+                crashes = coalesce(?4, crashes),
+                result = ?5,
+                error = ?6,
+                notices = iif(?7 IS NULL, notices, json_insert(notices, '$[#]', ?7)),
+                cancel_requested = cancel_requested OR ?8,
+                checkpoint = iif(?3 IS NULL, checkpoint, NULL)
+            WHERE number = ?1";
+        sqlx::query(statement)
+            .bind(self.number)
+            .bind(Text(status))
+            .bind(status.is_finished().then(now))
+            .bind(ending.crashes)
+            .bind(ending.result.map(BlobKey::as_str))
+            .bind(ending.error.map(Json))
+            .bind(ending.notice)
+            .bind(event == Event::Cancel)
+            .execute(connection)
+            .await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,131 @@
+//! The blob store on a folder.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use impasto_jobs::{Attempt, BlobError, BlobKey, BlobStore, ClaimKey, JobId};
+
+/// The names of all files under `folder`.
+pub fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+fn store() -> (tempfile::TempDir, BlobStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
+    (folder, blobs)
+}
+
+fn is_missing(outcome: Result<Bytes, BlobError>, key: &BlobKey) -> bool {
+    matches!(outcome, Err(BlobError::NotFound(missing)) if missing == *key)
+}
+
+#[test]
+fn names_hold_the_job_and_for_a_workers_blobs_the_attempt() {
+    let job = JobId::new();
+    let claim = |attempt| ClaimKey { job, attempt: Attempt(attempt) };
+    assert_eq!(BlobKey::content(job).to_string(), format!("jobs/{job}/content"));
+    assert_eq!(BlobKey::style(job, 2).to_string(), format!("jobs/{job}/style-2"));
+    assert_eq!(BlobKey::preview(&claim(3), 7).to_string(), format!("jobs/{job}/preview-3-7"));
+    for (ours, theirs) in [
+        (BlobKey::preview(&claim(1), 1), BlobKey::preview(&claim(2), 1)),
+        (BlobKey::checkpoint(&claim(1), 1), BlobKey::checkpoint(&claim(2), 1)),
+        (BlobKey::result(&claim(1)), BlobKey::result(&claim(2))),
+    ] {
+        assert_ne!(ours, theirs);
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_is_got_until_it_is_deleted() {
+    let (_folder, blobs) = store();
+    let key = BlobKey::content(JobId::new());
+    assert!(is_missing(blobs.get(&key).await, &key));
+    blobs.put(&key, Bytes::from_static(b"first")).await.unwrap();
+    blobs.put(&key, Bytes::from_static(b"second")).await.unwrap();
+    assert_eq!(blobs.get(&key).await.unwrap(), "second");
+    let missing = BlobKey::content(JobId::new());
+    blobs.delete(&[missing, key.clone()]).await.unwrap();
+    blobs.delete(std::slice::from_ref(&key)).await.unwrap();
+    assert!(is_missing(blobs.get(&key).await, &key));
+}
+
+#[tokio::test]
+async fn an_upload_has_no_name_until_it_is_finished() {
+    let (_folder, blobs) = store();
+    let key = BlobKey::content(JobId::new());
+    // More than is gathered for one part, in pieces of odd lengths.
+    let pieces: Vec<Bytes> = (0..200u8).map(|n| Bytes::from(vec![n; 60_001])).collect();
+    let mut upload = blobs.upload(&key).await.unwrap();
+    for piece in &pieces {
+        upload.write(piece.clone()).await.unwrap();
+        assert!(is_missing(blobs.get(&key).await, &key));
+    }
+    assert_eq!(upload.finish().await.unwrap(), 200 * 60_001);
+    assert!(blobs.get(&key).await.unwrap() == pieces.concat());
+}
+
+#[tokio::test]
+async fn an_empty_upload_is_an_empty_blob() {
+    let (_folder, blobs) = store();
+    let key = BlobKey::content(JobId::new());
+    assert_eq!(blobs.upload(&key).await.unwrap().finish().await.unwrap(), 0);
+    assert_eq!(blobs.get(&key).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn an_aborted_upload_leaves_nothing() {
+    let (folder, blobs) = store();
+    let key = BlobKey::content(JobId::new());
+    let mut upload = blobs.upload(&key).await.unwrap();
+    for _ in 0..7 {
+        upload.write(Bytes::from(vec![7; 1_000_000])).await.unwrap();
+    }
+    upload.abort().await.unwrap();
+    assert!(is_missing(blobs.get(&key).await, &key));
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_upload_over_a_blob_leaves_that_whole_until_it_is_finished() {
+    let (_folder, blobs) = store();
+    let key = BlobKey::content(JobId::new());
+    blobs.put(&key, Bytes::from_static(b"whole")).await.unwrap();
+    let mut upload = blobs.upload(&key).await.unwrap();
+    upload.write(Bytes::from_static(b"new")).await.unwrap();
+    drop(upload);
+    assert_eq!(blobs.get(&key).await.unwrap(), "whole");
+}
+
+#[tokio::test]
+async fn a_job_goes_with_all_its_blobs_and_no_others() {
+    let (folder, blobs) = store();
+    let (job, other) = (JobId::new(), JobId::new());
+    let claim = ClaimKey { job, attempt: Attempt(1) };
+    for key in [BlobKey::content(job), BlobKey::style(job, 1), BlobKey::result(&claim), BlobKey::content(other)] {
+        blobs.put(&key, Bytes::from_static(b"x")).await.unwrap();
+    }
+    blobs.delete_job(job).await.unwrap();
+    blobs.delete_job(job).await.unwrap();
+    assert_eq!(files(folder.path()), ["content"]);
+    assert_eq!(blobs.get(&BlobKey::content(other)).await.unwrap(), "x");
+}
+
+#[test]
+fn a_folder_that_cannot_be_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "").unwrap();
+    let refused = BlobStore::local(&file.join("blobs")).unwrap_err().to_string();
+    assert!(refused.contains("a-file"), "{refused}");
+}

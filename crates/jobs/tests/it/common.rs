@@ -1,0 +1,92 @@
+//! What the tests have in common.
+
+use std::time::Duration;
+
+use impasto_jobs::{BlobKey, Claim, ClaimKey, Job, JobId, JobStore, NewJob, WorkerName};
+use impasto_recipe::{Fingerprint, Limits, Options, ProgressEntry, Recipe, Size};
+use tempfile::TempDir;
+
+/// A lease that does not run out while a test runs.
+pub const LONG: Duration = Duration::from_secs(3600);
+/// A lease that has run out when it begins.
+pub const LAPSED: Duration = Duration::ZERO;
+/// More jobs than any test queues.
+pub const NO_LIMIT: u64 = 1_000_000;
+/// More crashes than any test counts.
+pub const ANY_CRASHES: u32 = 1000;
+
+/// A store in a folder of its own, which lives as long as this.
+pub struct TestStore {
+    pub folder: TempDir,
+    pub store: JobStore,
+}
+
+impl TestStore {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        Self { folder, store }
+    }
+
+    /// The same store with connections of its own, as another process has it.
+    pub async fn opened_again(&self) -> JobStore {
+        JobStore::open(&self.folder.path().join("jobs.db")).await.unwrap()
+    }
+
+    pub async fn submit(&self) -> JobId {
+        self.store.submit(new_job(), NO_LIMIT).await.unwrap().id
+    }
+
+    pub async fn claim(&self) -> Claim {
+        self.store.claim(&worker("one"), LONG).await.unwrap().expect("a job waits")
+    }
+
+    /// A job in the hands of the worker `one`.
+    pub async fn running(&self) -> ClaimKey {
+        self.submit().await;
+        self.claim().await.key
+    }
+
+    pub async fn find(&self, id: JobId) -> Job {
+        self.store.find(id).await.unwrap().expect("the job is there")
+    }
+}
+
+pub fn recipe() -> Recipe {
+    let options = Options { style_weights: Some(vec![0.1, 0.2]), ..Options::default() };
+    options.resolve(Size::new(300, 200), 2, &Limits::default()).unwrap()
+}
+
+pub fn new_job() -> NewJob {
+    let id = JobId::new();
+    let styles = vec![BlobKey::style(id, 1), BlobKey::style(id, 2)];
+    NewJob { id, recipe: recipe(), content: BlobKey::content(id), styles }
+}
+
+pub fn worker(name: &str) -> WorkerName {
+    WorkerName(name.to_owned())
+}
+
+pub fn fingerprint(device: &str) -> Fingerprint {
+    let text = |text: &str| text.to_owned();
+    Fingerprint {
+        backbone: text("vgg16"),
+        weights: text("c0ffee"),
+        device: text(device),
+        precision: text("f32"),
+        kernels: text("candle"),
+    }
+}
+
+pub fn entry(stage: u32, epoch: u32) -> ProgressEntry {
+    ProgressEntry {
+        stage,
+        epoch,
+        content: 0.1 + f64::from(epoch),
+        style: 0.2,
+        tv: 0.3,
+        total: 1.0 / 3.0,
+        learning_rate: 0.08,
+        seconds_per_epoch: 0.05,
+    }
+}

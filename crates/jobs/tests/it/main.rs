@@ -1,0 +1,12 @@
+//! The job store and the blob store from outside, on real files.
+
+mod blobs;
+mod cancel;
+mod claims;
+mod common;
+mod many;
+mod model;
+mod queue;
+mod status;
+mod sweep;
+mod take_back;

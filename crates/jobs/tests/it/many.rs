@@ -1,0 +1,95 @@
+//! Several processes at one store: each handle has connections of its own, as a process has.
+
+use std::collections::HashSet;
+
+use impasto_jobs::{JobStore, Status, SubmitError};
+
+use crate::common::{ANY_CRASHES, LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
+
+const PROCESSES: usize = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_file_is_opened_by_all_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.db");
+    let opened = futures::future::join_all((0..8).map(|_| {
+        let file = file.clone();
+        tokio::spawn(async move { JobStore::open(&file).await })
+    }));
+    for store in opened.await {
+        store.unwrap().unwrap().ping().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_job_is_claimed_once() {
+    const JOBS: usize = 60;
+    let test = TestStore::new().await;
+    for _ in 0..JOBS {
+        test.submit().await;
+    }
+    let mut workers = Vec::new();
+    for process in 0..PROCESSES {
+        let store = test.opened_again().await;
+        for thread in 0..4 {
+            let (store, name) = (store.clone(), worker(&format!("{process}-{thread}")));
+            workers.push(tokio::spawn(async move {
+                let mut claimed = Vec::new();
+                while let Some(claim) = store.claim(&name, LONG).await.unwrap() {
+                    store.record_progress(&claim.key, &entry(1, 1)).await.unwrap();
+                    claimed.push(claim.key);
+                }
+                claimed
+            }));
+        }
+    }
+    let mut claims = Vec::new();
+    for worker in workers {
+        claims.extend(worker.await.unwrap());
+    }
+    assert_eq!(claims.len(), JOBS);
+    assert_eq!(claims.iter().map(|claim| claim.job).collect::<HashSet<_>>().len(), JOBS);
+    assert!(claims.iter().all(|claim| claim.attempt.0 == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_never_fuller_than_allowed() {
+    const LIMIT: u64 = 10;
+    let test = TestStore::new().await;
+    let mut clients = Vec::new();
+    for _ in 0..PROCESSES {
+        let store = test.opened_again().await;
+        for _ in 0..6 {
+            let store = store.clone();
+            clients.push(tokio::spawn(async move { store.submit(new_job(), LIMIT).await }));
+        }
+    }
+    let mut taken = 0;
+    for client in clients {
+        match client.await.unwrap() {
+            Ok(_) => taken += 1,
+            Err(SubmitError::QueueFull { limit }) => assert_eq!(limit, LIMIT),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(taken, LIMIT);
+    assert_eq!(test.store.counts().await.unwrap()[0], (Status::Queued, LIMIT));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lapsed_job_is_taken_back_once() {
+    let test = TestStore::new().await;
+    test.store.submit(new_job(), NO_LIMIT).await.unwrap();
+    let claim = test.store.claim(&worker("silent"), LAPSED).await.unwrap().unwrap();
+    let mut processes = Vec::new();
+    for _ in 0..PROCESSES {
+        let store = test.opened_again().await;
+        processes.push(tokio::spawn(async move { store.take_back_lapsed(ANY_CRASHES).await.unwrap() }));
+    }
+    let mut taken = 0;
+    for process in processes {
+        taken += process.await.unwrap();
+    }
+    assert_eq!(taken, 1);
+    assert_eq!(test.find(claim.key.job).await.notices.len(), 1);
+}

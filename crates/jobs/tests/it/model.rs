@@ -1,0 +1,271 @@
+//! Random histories, told to the store and to a model of it that fits in a head.
+
+use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobId, Status};
+use proptest::prelude::*;
+
+use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
+
+const MOST_CRASHES: u32 = 2;
+const WORKERS: [&str; 2] = ["one", "two"];
+
+/// Something that happens. Jobs and claims are picked from those there ever were, so that late writers are among them.
+#[derive(Debug, Clone)]
+enum Step {
+    Submit,
+    Claim { worker: usize, lapsed: bool },
+    Write { claim: prop::sample::Index, write: Write },
+    RequestCancel { job: prop::sample::Index },
+    Delete { job: prop::sample::Index },
+    WorkerDies { worker: usize },
+    TakeBackLapsed,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Write {
+    Renew,
+    Progress(u32),
+    Checkpoint,
+    Succeed,
+    Fail,
+    Cancel,
+    HandBack,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let job = any::<prop::sample::Index>;
+    let write = prop_oneof![
+        Just(Write::Renew),
+        (1..4u32).prop_map(Write::Progress),
+        Just(Write::Checkpoint),
+        Just(Write::Succeed),
+        Just(Write::Fail),
+        Just(Write::Cancel),
+        Just(Write::HandBack),
+    ];
+    let step = prop_oneof![
+        3 => Just(Step::Submit),
+        5 => (0..WORKERS.len(), any::<bool>()).prop_map(|(worker, lapsed)| Step::Claim { worker, lapsed }),
+        8 => (job(), write).prop_map(|(claim, write)| Step::Write { claim, write }),
+        2 => job().prop_map(|job| Step::RequestCancel { job }),
+        1 => job().prop_map(|job| Step::Delete { job }),
+        2 => (0..WORKERS.len()).prop_map(|worker| Step::WorkerDies { worker }),
+        2 => Just(Step::TakeBackLapsed),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+#[derive(Debug, Clone)]
+struct ModelJob {
+    id: JobId,
+    status: Status,
+    revision: u64,
+    attempt: u32,
+    cancel_requested: bool,
+    epochs: Vec<u32>,
+    crashes: u32,
+    worker: usize,
+    lapsed: bool,
+    checkpoint: bool,
+}
+
+impl ModelJob {
+    fn become_(&mut self, status: Status) {
+        self.status = status;
+        self.revision += 1;
+        self.cancel_requested |= status == Status::Canceled;
+        self.checkpoint &= !status.is_finished();
+    }
+
+    fn crash(&mut self) {
+        self.crashes += 1;
+        self.become_(match () {
+            () if self.cancel_requested => Status::Canceled,
+            () if self.crashes >= MOST_CRASHES => Status::Failed,
+            () => Status::Queued,
+        });
+    }
+}
+
+/// The jobs in the order in which they were submitted, and every claim there ever was.
+#[derive(Default)]
+struct Model {
+    jobs: Vec<ModelJob>,
+    deleted: Vec<JobId>,
+    claims: Vec<ClaimKey>,
+}
+
+impl Model {
+    fn held(&mut self, claim: ClaimKey) -> Option<&mut ModelJob> {
+        let of_claim = |job: &&mut ModelJob| {
+            job.id == claim.job && job.attempt == claim.attempt.0 && job.status == Status::Running
+        };
+        self.jobs.iter_mut().find(of_claim)
+    }
+
+    fn pick_job(&self, index: prop::sample::Index) -> Option<JobId> {
+        let all: Vec<_> = self.jobs.iter().map(|job| job.id).chain(self.deleted.iter().copied()).collect();
+        (!all.is_empty()).then(|| *index.get(&all))
+    }
+
+    fn crash_all(&mut self, which: impl Fn(&ModelJob) -> bool) -> u64 {
+        let mut crashed = 0;
+        for job in self.jobs.iter_mut().filter(|job| job.status == Status::Running && which(job)) {
+            job.crash();
+            crashed += 1;
+        }
+        crashed
+    }
+}
+
+async fn happen(test: &TestStore, model: &mut Model, step: Step) {
+    let store = &test.store;
+    match step {
+        Step::Submit => {
+            let id = store.submit(new_job(), NO_LIMIT).await.unwrap().id;
+            model.jobs.push(ModelJob {
+                id,
+                status: Status::Queued,
+                revision: 1,
+                attempt: 0,
+                cancel_requested: false,
+                epochs: Vec::new(),
+                crashes: 0,
+                worker: 0,
+                lapsed: false,
+                checkpoint: false,
+            });
+        }
+        Step::Claim { worker: name, lapsed } => {
+            let lease = if lapsed { LAPSED } else { LONG };
+            let claim = store.claim(&worker(WORKERS[name]), lease).await.unwrap();
+            let next = model.jobs.iter_mut().find(|job| job.status == Status::Queued);
+            let expected = next.map(|job| {
+                job.become_(Status::Running);
+                job.attempt += 1;
+                (job.worker, job.lapsed) = (name, lapsed);
+                (ClaimKey { job: job.id, attempt: Attempt(job.attempt) }, job.checkpoint)
+            });
+            assert_eq!(claim.as_ref().map(|claim| (claim.key, claim.checkpoint.is_some())), expected);
+            model.claims.extend(expected.map(|(key, _)| key));
+        }
+        Step::Write { claim, write } => {
+            if !model.claims.is_empty() {
+                let claim = *claim.get(&model.claims);
+                let outcome = tell(test, &claim, write).await;
+                match model.held(claim) {
+                    Some(job) => {
+                        outcome.unwrap();
+                        imagine(job, write);
+                    }
+                    None => assert!(matches!(outcome, Err(ClaimError::Lost)), "{outcome:?}"),
+                }
+            }
+        }
+        Step::RequestCancel { job } => {
+            let Some(id) = model.pick_job(job) else { return };
+            let outcome = store.request_cancel(id).await;
+            let job = model.jobs.iter_mut().find(|job| job.id == id && !job.status.is_finished());
+            assert_eq!(outcome.is_ok(), job.is_some());
+            match job {
+                Some(job) if job.status == Status::Queued => job.become_(Status::Canceled),
+                Some(job) => {
+                    job.revision += u64::from(!job.cancel_requested);
+                    job.cancel_requested = true;
+                }
+                None => {}
+            }
+        }
+        Step::Delete { job } => {
+            let Some(id) = model.pick_job(job) else { return };
+            let there = model.jobs.iter().any(|job| job.id == id);
+            assert_eq!(store.delete(id).await.unwrap(), there);
+            model.jobs.retain(|job| job.id != id);
+            model.deleted.push(id);
+        }
+        Step::WorkerDies { worker: name } => {
+            let taken = store.take_back_from(&worker(WORKERS[name]), "it died", MOST_CRASHES).await.unwrap();
+            assert_eq!(taken, model.crash_all(|job| job.worker == name));
+        }
+        Step::TakeBackLapsed => {
+            let taken = store.take_back_lapsed(MOST_CRASHES).await.unwrap();
+            assert_eq!(taken, model.crash_all(|job| job.lapsed));
+        }
+    }
+}
+
+async fn tell(test: &TestStore, claim: &ClaimKey, write: Write) -> Result<(), ClaimError> {
+    let store = &test.store;
+    match write {
+        Write::Renew => store.renew(claim, LONG).await.map(drop),
+        Write::Progress(epoch) => store.record_progress(claim, &entry(1, epoch)).await,
+        Write::Checkpoint => {
+            let (checkpoint, preview) = (BlobKey::checkpoint(claim, 1), BlobKey::preview(claim, 1));
+            store.save_checkpoint(claim, &checkpoint, &preview).await.map(drop)
+        }
+        Write::Succeed => store.succeed(claim, &BlobKey::result(claim)).await.map(drop),
+        Write::Fail => {
+            let error = JobError { kind: "internal".to_owned(), message: "it did not work".to_owned() };
+            store.fail(claim, &error).await.map(drop)
+        }
+        Write::Cancel => store.cancel(claim).await.map(drop),
+        Write::HandBack => store.hand_back(claim, "enough").await,
+    }
+}
+
+fn imagine(job: &mut ModelJob, write: Write) {
+    match write {
+        Write::Renew => job.lapsed = false,
+        Write::Progress(epoch) => {
+            job.revision += 1;
+            job.epochs.push(epoch);
+            job.epochs.sort();
+            job.epochs.dedup();
+        }
+        Write::Checkpoint => (job.checkpoint, job.crashes) = (true, 0),
+        Write::Succeed => job.become_(Status::Succeeded),
+        Write::Fail => job.become_(Status::Failed),
+        Write::Cancel => job.become_(Status::Canceled),
+        Write::HandBack if job.cancel_requested => job.become_(Status::Canceled),
+        Write::HandBack => job.become_(Status::Queued),
+    }
+}
+
+async fn assert_alike(test: &TestStore, model: &Model) {
+    let query = impasto_jobs::JobQuery { status: None, limit: u32::from(u16::MAX), cursor: None };
+    let mut jobs = test.store.list(&query).await.unwrap().jobs;
+    jobs.reverse();
+    assert_eq!(jobs.len(), model.jobs.len());
+    let mut queued = 0;
+    for (job, expected) in jobs.iter().zip(&model.jobs) {
+        let position = (expected.status == Status::Queued).then(|| {
+            queued += 1;
+            queued
+        });
+        assert_eq!(job.id, expected.id);
+        assert_eq!((job.status, job.queue_position), (expected.status, position));
+        assert_eq!((job.revision, job.attempt.0), (expected.revision, expected.attempt));
+        assert_eq!(job.cancel_requested, expected.cancel_requested);
+        assert_eq!(job.losses.iter().map(|entry| entry.epoch).collect::<Vec<_>>(), expected.epochs);
+        assert_eq!(job.started_at.is_some(), expected.attempt > 0);
+        assert_eq!(job.finished_at.is_some(), expected.status.is_finished());
+        assert_eq!(job.result.is_some(), expected.status == Status::Succeeded);
+        assert_eq!(job.error.is_some(), expected.status == Status::Failed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_and_the_model_agree_after_every_step(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let test = TestStore::new().await;
+            let mut model = Model::default();
+            for step in steps {
+                happen(&test, &mut model, step).await;
+                assert_alike(&test, &model).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! Submitting, looking, listing, deleting, opening.
+
+use impasto_jobs::{Attempt, Cursor, JobId, JobQuery, JobStore, Status, SubmitError};
+
+use crate::common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, worker};
+
+fn page(limit: u32, cursor: Option<Cursor>) -> JobQuery {
+    JobQuery { status: None, limit, cursor }
+}
+
+fn ids(jobs: &[impasto_jobs::Job]) -> Vec<JobId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+#[tokio::test]
+async fn a_submitted_job_is_found_as_it_was_submitted() {
+    let test = TestStore::new().await;
+    let new = new_job();
+    let submitted = test.store.submit(new.clone(), NO_LIMIT).await.unwrap();
+    assert_eq!(test.find(new.id).await, submitted);
+    assert_eq!(submitted.recipe, new.recipe);
+    assert_eq!((submitted.content, submitted.styles), (new.content, new.styles));
+    assert_eq!((submitted.status, submitted.attempt, submitted.revision), (Status::Queued, Attempt(0), 1));
+    assert_eq!((submitted.started_at, submitted.finished_at, submitted.fingerprint), (None, None, None));
+    assert_eq!(submitted.queue_position, Some(1));
+    assert!(!submitted.cancel_requested && submitted.losses.is_empty() && submitted.notices.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let test = TestStore::new().await;
+    let nobody = JobId::new();
+    assert_eq!(test.store.find(nobody).await.unwrap(), None);
+    assert_eq!(test.store.revision(nobody).await.unwrap(), None);
+    assert!(!test.store.delete(nobody).await.unwrap());
+    assert_eq!(test.store.claim(&worker("one"), LONG).await.unwrap(), None);
+    assert_eq!(test.store.list(&page(10, None)).await.unwrap().jobs, []);
+}
+
+#[tokio::test]
+async fn the_queue_is_served_in_order_and_positions_follow() {
+    let test = TestStore::new().await;
+    let jobs = [test.submit().await, test.submit().await, test.submit().await];
+    let positions = async || {
+        let mut positions = Vec::new();
+        for id in jobs {
+            positions.push(test.find(id).await.queue_position);
+        }
+        positions
+    };
+    assert_eq!(positions().await, [Some(1), Some(2), Some(3)]);
+    assert_eq!(test.claim().await.key.job, jobs[0]);
+    assert_eq!(positions().await, [None, Some(1), Some(2)]);
+    test.store.request_cancel(jobs[1]).await.unwrap();
+    assert_eq!(positions().await, [None, None, Some(1)]);
+}
+
+#[tokio::test]
+async fn a_full_queue_takes_no_more_until_one_is_claimed() {
+    let test = TestStore::new().await;
+    for _ in 0..2 {
+        test.store.submit(new_job(), 2).await.unwrap();
+    }
+    let refused = test.store.submit(new_job(), 2).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::QueueFull { limit: 2 }), "{refused}");
+    test.claim().await;
+    test.store.submit(new_job(), 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_is_taken_once() {
+    let test = TestStore::new().await;
+    let job = new_job();
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    assert!(matches!(test.store.submit(job, NO_LIMIT).await, Err(SubmitError::Store(_))));
+}
+
+#[tokio::test]
+async fn lists_go_from_the_newest_on_and_a_cursor_stays_where_it_is() {
+    let test = TestStore::new().await;
+    let mut submitted = Vec::new();
+    for _ in 0..5 {
+        submitted.push(test.submit().await);
+    }
+    submitted.reverse();
+
+    let first = test.store.list(&page(2, None)).await.unwrap();
+    assert_eq!(ids(&first.jobs), submitted[..2]);
+    // Neither new jobs nor the disappearance of the one that the cursor came from move it.
+    test.submit().await;
+    test.store.delete(submitted[1]).await.unwrap();
+    let cursor = first.next.expect("there is more").to_string().parse().unwrap();
+    let second = test.store.list(&page(2, Some(cursor))).await.unwrap();
+    assert_eq!(ids(&second.jobs), submitted[2..4]);
+    let last = test.store.list(&page(2, second.next)).await.unwrap();
+    assert_eq!(ids(&last.jobs), submitted[4..]);
+    assert_eq!(last.next, None);
+}
+
+#[tokio::test]
+async fn a_page_that_ends_with_the_list_is_the_last() {
+    let test = TestStore::new().await;
+    let jobs = [test.submit().await, test.submit().await];
+    let only = test.store.list(&page(2, None)).await.unwrap();
+    assert_eq!((ids(&only.jobs), only.next), (vec![jobs[1], jobs[0]], None));
+    // A limit of 0 counts as 1.
+    assert_eq!(test.store.list(&page(0, None)).await.unwrap().jobs.len(), 1);
+}
+
+#[tokio::test]
+async fn lists_can_be_of_one_status_and_hold_the_losses() {
+    let test = TestStore::new().await;
+    let claim = test.running().await;
+    let waiting = test.submit().await;
+    test.store.record_progress(&claim, &entry(1, 10)).await.unwrap();
+    let of = async |status| {
+        let query = JobQuery { status: Some(status), limit: 10, cursor: None };
+        test.store.list(&query).await.unwrap().jobs
+    };
+    assert_eq!(ids(&of(Status::Queued).await), [waiting]);
+    let running = of(Status::Running).await;
+    assert_eq!(running, [test.find(claim.job).await]);
+    assert_eq!(running[0].losses, [entry(1, 10)]);
+    assert_eq!(of(Status::Failed).await, []);
+}
+
+#[test]
+fn what_no_page_gave_is_no_cursor() {
+    for text in ["", "-1", "+1", "1.5", "abc", "99999999999999999999"] {
+        assert!(text.parse::<Cursor>().is_err(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn counts_name_every_status() {
+    let test = TestStore::new().await;
+    test.running().await;
+    test.submit().await;
+    test.submit().await;
+    let expected =
+        [(Status::Queued, 2), (Status::Running, 1), (Status::Succeeded, 0), (Status::Failed, 0), (Status::Canceled, 0)];
+    assert_eq!(test.store.counts().await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_deleted_job_takes_its_losses_with_it() {
+    let test = TestStore::new().await;
+    let job = new_job();
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    let claim = test.claim().await.key;
+    test.store.record_progress(&claim, &entry(1, 10)).await.unwrap();
+    assert!(test.store.delete(job.id).await.unwrap());
+    assert!(!test.store.delete(job.id).await.unwrap());
+    // Submitted anew under the same id, it has none of them.
+    assert_eq!(test.store.submit(job, NO_LIMIT).await.unwrap().losses, []);
+}
+
+#[tokio::test]
+async fn an_existing_file_is_opened_with_what_is_in_it() {
+    let test = TestStore::new().await;
+    let claim = test.running().await;
+    test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
+    let again = test.opened_again().await;
+    again.ping().await.unwrap();
+    assert_eq!(again.find(claim.job).await.unwrap(), Some(test.find(claim.job).await));
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "This is no database, and it is long enough to look like none. ".repeat(20)).unwrap();
+    let refused = JobStore::open(&file).await.unwrap_err().to_string();
+    assert!(refused.contains("notes.txt") && refused.contains("not a database"), "{refused}");
+    let missing = JobStore::open(&folder.path().join("nowhere/jobs.db")).await.unwrap_err().to_string();
+    assert!(missing.contains("nowhere"), "{missing}");
+}

@@ -1,0 +1,94 @@
+//! Workers that die or fall silent.
+
+use impasto_jobs::{BlobKey, JobError, Status};
+
+use crate::common::{ANY_CRASHES, LAPSED, LONG, TestStore, worker};
+
+#[tokio::test]
+async fn the_jobs_of_a_dead_worker_and_no_others_go_back() {
+    let test = TestStore::new().await;
+    for _ in 0..3 {
+        test.submit().await;
+    }
+    let dead = worker("dead");
+    let first = test.store.claim(&dead, LONG).await.unwrap().unwrap().key;
+    let other = test.store.claim(&worker("alive"), LONG).await.unwrap().unwrap().key;
+    let second = test.store.claim(&dead, LONG).await.unwrap().unwrap().key;
+
+    assert_eq!(test.store.take_back_from(&dead, "the worker was killed", ANY_CRASHES).await.unwrap(), 2);
+    for (claim, position) in [(first, 1), (second, 2)] {
+        let job = test.find(claim.job).await;
+        assert_eq!((job.status, job.queue_position), (Status::Queued, Some(position)));
+        assert_eq!(job.notices, ["the worker was killed"]);
+    }
+    assert_eq!(test.find(other.job).await.status, Status::Running);
+    assert_eq!(test.store.take_back_from(&dead, "again", ANY_CRASHES).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_lapsed_lease_takes_the_job_back_with_its_checkpoint() {
+    let test = TestStore::new().await;
+    test.submit().await;
+    test.submit().await;
+    let silent = test.store.claim(&worker("silent"), LAPSED).await.unwrap().unwrap().key;
+    let lively = test.claim().await.key;
+    let checkpoint = BlobKey::checkpoint(&silent, 1);
+    test.store.save_checkpoint(&silent, &checkpoint, &BlobKey::preview(&silent, 1)).await.unwrap();
+
+    assert_eq!(test.store.take_back_lapsed(ANY_CRASHES).await.unwrap(), 1);
+    let job = test.find(silent.job).await;
+    assert_eq!(job.status, Status::Queued);
+    assert!(job.notices[0].contains("silent") && job.notices[0].contains("lease"), "{:?}", job.notices);
+    assert_eq!(test.find(lively.job).await.status, Status::Running);
+    let again = test.claim().await;
+    assert_eq!((again.key.job, again.checkpoint), (silent.job, Some(checkpoint)));
+}
+
+#[tokio::test]
+async fn a_job_that_crashes_worker_after_worker_fails() {
+    let test = TestStore::new().await;
+    let id = test.submit().await;
+    for crash in 1..=3 {
+        test.claim().await;
+        assert_eq!(test.store.take_back_from(&worker("one"), "killed by signal 11", 3).await.unwrap(), 1);
+        let expected = if crash < 3 { Status::Queued } else { Status::Failed };
+        assert_eq!(test.find(id).await.status, expected, "after crash {crash}");
+    }
+    let job = test.find(id).await;
+    let error = job.error.unwrap();
+    assert_eq!(error.kind, JobError::WORKER_CRASHED);
+    assert!(error.message.contains("3 times") && error.message.contains("signal 11"), "{}", error.message);
+    assert_eq!(job.notices.len(), 3);
+    assert!(job.finished_at.is_some());
+}
+
+#[tokio::test]
+async fn a_checkpoint_between_crashes_starts_the_count_again_and_lapses_count_too() {
+    let test = TestStore::new().await;
+    let id = test.submit().await;
+    let crash = async || {
+        let claim = test.claim().await.key;
+        test.store.renew(&claim, LAPSED).await.unwrap();
+        assert_eq!(test.store.take_back_lapsed(2).await.unwrap(), 1);
+        test.find(id).await.status
+    };
+    assert_eq!(crash().await, Status::Queued);
+    let claim = test.claim().await.key;
+    test.store.save_checkpoint(&claim, &BlobKey::checkpoint(&claim, 1), &BlobKey::preview(&claim, 1)).await.unwrap();
+    test.store.hand_back(&claim, "enough").await.unwrap();
+    assert_eq!(crash().await, Status::Queued);
+    assert_eq!(crash().await, Status::Failed);
+}
+
+#[tokio::test]
+async fn to_hand_back_is_no_crash() {
+    let test = TestStore::new().await;
+    let id = test.submit().await;
+    for _ in 0..5 {
+        let claim = test.claim().await.key;
+        test.store.hand_back(&claim, "the worker is shutting down").await.unwrap();
+    }
+    test.claim().await;
+    test.store.take_back_from(&worker("one"), "it died", 2).await.unwrap();
+    assert_eq!(test.find(id).await.status, Status::Queued);
+}
