@@ -171,7 +171,7 @@ function setSending(sending) {
 function showOrderProblem(problem) {
   // `style[1]` is the second style.
   const [, name, index] = /^(\w+)(?:\[(\d+)\])?$/.exec(problem.field) ?? [];
-  if (name && fieldOf(name)) return markFault(name, problem.message.replace(`${name}: `, ''), index);
+  if (name && fieldOf(name)) return markFault(name, problem.message.replace(`${name}: `, ''), index ?? 0);
   const advice = problem.status === 0 ? ' See whether it is among the recent pictures before sending it again.' : '';
   say(byId('order-fault'), problem.message + advice);
   showRecent();
@@ -182,8 +182,7 @@ function markFault(name, text, index) {
   const field = fieldOf(name);
   clearFault(field);
   field.classList.add('at-fault');
-  const wrong = [...field.querySelectorAll('.tiles li')].filter((_, at) => index === undefined || at === Number(index));
-  wrong.forEach(tile => tile.classList.add('is-wrong'));
+  field.querySelectorAll('.tiles li')[index]?.classList.add('is-wrong');
   field.append(element('p', { className: 'fault', id: `${name}-fault`, role: 'alert' }, text));
   field.closest('details')?.setAttribute('open', '');
   const input = field.querySelector('input, select');
@@ -195,7 +194,7 @@ function markFault(name, text, index) {
 function clearFault(field) {
   field.classList.remove('at-fault');
   field.querySelector('.fault')?.remove();
-  field.querySelectorAll('.is-wrong').forEach(tile => tile.classList.remove('is-wrong'));
+  field.querySelector('.is-wrong')?.classList.remove('is-wrong');
   const input = field.querySelector('input, select');
   for (const name of ['aria-invalid', 'aria-describedby']) input.removeAttribute(name);
 }
