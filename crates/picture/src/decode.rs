@@ -1,0 +1,213 @@
+//! From a stranger's bytes to a picture.
+
+use std::{error::Error, io::Cursor};
+
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits,
+    codecs::{png::PngDecoder, webp::WebPDecoder},
+    metadata::Orientation,
+};
+use impasto_recipe::Size;
+
+use crate::{
+    Format, Picture,
+    jpeg::StrictJpegDecoder,
+    structure::{Flaw, stored_size},
+};
+
+/// How large a picture may be. Decoding takes up to some 30 bytes of memory a pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// The most pixels (width times height).
+    pub max_pixels: u64,
+}
+
+/// 50 million pixels, which is what the larger cameras give.
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { max_pixels: 50_000_000 }
+    }
+}
+
+/// Bytes that make no picture, or one that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Nothing that is known of any picture format.
+    #[error("this is no picture: give a PNG, JPEG or WebP file")]
+    NotAPicture,
+    /// A picture of another format.
+    #[error("this is a picture in the format {0}, which cannot be read here: give a PNG, JPEG or WebP file")]
+    UnsupportedFormat(String),
+    /// The file ends before its picture does.
+    #[error("the {} file was cut off: it ends before its picture does. Send it again in full", .0.title())]
+    Truncated(Format),
+    /// The file contradicts its format.
+    #[error("the {} file is broken: {reason}", format.title())]
+    Broken {
+        /// The format that its first bytes promise.
+        format: Format,
+        /// What is wrong.
+        reason: String,
+    },
+    /// More pixels than the limit.
+    #[error("the picture is {size}, {} pixels, and the limit is {limit}: make it smaller", size.pixels())]
+    TooManyPixels {
+        /// The size that its header gives.
+        size: Size,
+        /// [`DecodeLimits::max_pixels`].
+        limit: u64,
+    },
+    /// A side of zero.
+    #[error("the picture is {0}: it has no pixels")]
+    NoPixels(Size),
+}
+
+impl Picture {
+    /// The picture in a PNG, JPEG or WebP file: upright (EXIF's orientation is followed), laid on white where it is
+    /// transparent, with 16 bits a channel where the file has them. Of an animation, the first frame. Colour profiles
+    /// are not looked at.
+    ///
+    /// # Errors
+    /// What is no whole picture within the limits is refused; too many pixels are before memory is spent on them.
+    pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
+        let (format, size) = inspect(bytes, limits)?;
+        let mut decoder = open(format, bytes, size)?;
+        let orientation = orientation(&mut *decoder);
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refused(format, &error))?;
+        image.apply_orientation(orientation);
+        let size = Size::new(image.width(), image.height());
+        Self::new(size, laid_on_white(image)).map_err(|error| broken(format, error))
+    }
+
+    /// The size that [`Picture::decode`] would give the picture, from the headers alone.
+    ///
+    /// # Errors
+    /// As for decoding, so far as the headers show it.
+    pub fn probe(bytes: &[u8], limits: &DecodeLimits) -> Result<Size, DecodeError> {
+        let (format, size) = inspect(bytes, limits)?;
+        let turned = match orientation(&mut *open(format, bytes, size)?) {
+            Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH => true,
+            Orientation::NoTransforms
+            | Orientation::Rotate180
+            | Orientation::FlipHorizontal
+            | Orientation::FlipVertical => false,
+        };
+        Ok(if turned { Size::new(size.height, size.width) } else { size })
+    }
+}
+
+/// The format, and the size as stored, of a whole file within the limits.
+fn inspect(bytes: &[u8], limits: &DecodeLimits) -> Result<(Format, Size), DecodeError> {
+    let format = recognise(bytes)?;
+    let size = stored_size(format, bytes).map_err(|flaw| match flaw {
+        Flaw::Truncated => DecodeError::Truncated(format),
+        Flaw::Broken(reason) => broken(format, reason),
+    })?;
+    if size.pixels() == 0 {
+        return Err(DecodeError::NoPixels(size));
+    }
+    if size.pixels() > limits.max_pixels {
+        return Err(DecodeError::TooManyPixels { size, limit: limits.max_pixels });
+    }
+    Ok((format, size))
+}
+
+/// By the first bytes; a file's name and media type are not to be trusted.
+fn recognise(bytes: &[u8]) -> Result<Format, DecodeError> {
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Png) => Ok(Format::Png),
+        Ok(ImageFormat::Jpeg) => Ok(Format::Jpeg),
+        Ok(ImageFormat::WebP) => Ok(Format::WebP),
+        Ok(other) => Err(DecodeError::UnsupportedFormat(format!("{other:?}").to_uppercase())),
+        // What telephones make is the one that people try.
+        Err(_) if bytes.get(4..8) == Some(b"ftyp") => match bytes.get(8..12) {
+            Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1") => {
+                Err(DecodeError::UnsupportedFormat("HEIC".to_owned()))
+            }
+            _ => Err(DecodeError::NotAPicture),
+        },
+        Err(_) => Err(DecodeError::NotAPicture),
+    }
+}
+
+/// A decoder that has read the file's headers and agrees on its size.
+fn open<'a>(format: Format, bytes: &'a [u8], size: Size) -> Result<Box<dyn ImageDecoder + 'a>, DecodeError> {
+    let limits = allowance(size);
+    let decoder: Result<Box<dyn ImageDecoder + 'a>, ImageError> = match format {
+        Format::Png => PngDecoder::with_limits(Cursor::new(bytes), limits).map(|decoder| Box::new(decoder) as _),
+        Format::Jpeg => StrictJpegDecoder::new(bytes).map(|decoder| Box::new(decoder) as _),
+        Format::WebP => WebPDecoder::new(Cursor::new(bytes)).map(|decoder| Box::new(decoder) as _),
+    };
+    let decoder = decoder.map_err(|error| refused(format, &error))?;
+    if decoder.dimensions() != (size.width, size.height) {
+        return Err(broken(format, "its headers disagree on the picture's size"));
+    }
+    Ok(decoder)
+}
+
+/// What a decoder may allocate: the picture at its widest, and something for tables and metadata.
+fn allowance(size: Size) -> Limits {
+    const BYTES_A_PIXEL: u64 = 8;
+    const BESIDES: u64 = 64 << 20;
+    let mut limits = Limits::no_limits();
+    limits.max_image_width = Some(size.width);
+    limits.max_image_height = Some(size.height);
+    limits.max_alloc = Some(size.pixels().saturating_mul(BYTES_A_PIXEL).saturating_add(BESIDES));
+    limits
+}
+
+/// How the camera was held; upright where the metadata do not say, or make no sense.
+fn orientation(decoder: &mut dyn ImageDecoder) -> Orientation {
+    let exif = decoder.exif_metadata().ok().flatten();
+    // JPEG's prefix, which some writers copy into the other formats.
+    let exif = exif.as_deref().map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
+    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+}
+
+/// What the decoder said, without its own words on the format.
+fn refused(format: Format, error: &ImageError) -> DecodeError {
+    match (error, error.source()) {
+        (ImageError::Decoding(_), Some(reason)) => broken(format, reason),
+        _ => broken(format, error),
+    }
+}
+
+fn broken(format: Format, reason: impl ToString) -> DecodeError {
+    DecodeError::Broken { format, reason: reason.to_string() }
+}
+
+/// Interleaved RGB within [0, 1].
+fn laid_on_white(image: DynamicImage) -> Vec<f32> {
+    let channels = usize::from(image.color().channel_count());
+    let byte = |value: u8| f32::from(value) / f32::from(u8::MAX);
+    let word = |value: u16| f32::from(value) / f32::from(u16::MAX);
+    match image {
+        DynamicImage::ImageLuma8(image) => opaque(image.as_raw(), channels, byte),
+        DynamicImage::ImageLumaA8(image) => opaque(image.as_raw(), channels, byte),
+        DynamicImage::ImageRgb8(image) => opaque(image.as_raw(), channels, byte),
+        DynamicImage::ImageRgba8(image) => opaque(image.as_raw(), channels, byte),
+        DynamicImage::ImageLuma16(image) => opaque(image.as_raw(), channels, word),
+        DynamicImage::ImageLumaA16(image) => opaque(image.as_raw(), channels, word),
+        DynamicImage::ImageRgb16(image) => opaque(image.as_raw(), channels, word),
+        // No decoder here makes any other.
+        other => opaque(other.into_rgba16().as_raw(), 4, word),
+    }
+}
+
+fn opaque<T: Copy>(samples: &[T], channels: usize, to_unit: impl Fn(T) -> f32) -> Vec<f32> {
+    let mut rgb = Vec::with_capacity(samples.len() / channels * 3);
+    for pixel in samples.chunks_exact(channels) {
+        let (colour, alpha) = match *pixel {
+            [grey] => ([grey; 3], 1.0),
+            [grey, alpha] => ([grey; 3], to_unit(alpha)),
+            [red, green, blue] => ([red, green, blue], 1.0),
+            [red, green, blue, alpha, ..] => ([red, green, blue], to_unit(alpha)),
+            [] => continue,
+        };
+        rgb.extend(colour.map(|value| to_unit(value) * alpha + (1.0 - alpha)));
+    }
+    rgb
+}
