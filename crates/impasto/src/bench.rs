@@ -4,7 +4,7 @@ use anyhow::Context;
 use impasto_engine::{Engine, Flow, Observer, Snapshot, Subject};
 use impasto_picture::Picture;
 use impasto_recipe::{Limits, Options, Preset, ProgressEntry, Recipe, Size, Stage};
-use impasto_weights::Weights;
+use impasto_weights::Store;
 use serde::Serialize;
 
 use crate::{cli::BenchArguments, configuration};
@@ -26,7 +26,7 @@ struct Measurement {
 
 pub fn run(arguments: &BenchArguments) -> anyhow::Result<()> {
     let configuration = configuration::load_from(arguments.config.as_deref(), &[])?;
-    let backbone = Weights::new(configuration.weights).load(arguments.engine.backbone)?;
+    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone)?;
     let architecture = backbone.architecture;
     let engine = Engine::new(backbone, &arguments.engine.settings())?;
     for &size in &arguments.sizes {

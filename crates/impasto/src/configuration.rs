@@ -93,9 +93,7 @@ pub fn load_from(file: Option<&Path>, overrides: Overrides<'_>) -> anyhow::Resul
 }
 
 fn read(file: Option<&Path>, environment: Environment, overrides: Overrides<'_>) -> anyhow::Result<Configuration> {
-    let source = File::from(file.unwrap_or(Path::new(DEFAULT_FILE)))
-        .format(FileFormat::Toml)
-        .required(file.is_some());
+    let source = File::from(file.unwrap_or(Path::new(DEFAULT_FILE))).format(FileFormat::Toml).required(file.is_some());
     let mut builder = Config::builder().add_source(source).add_source(environment);
     for (name, value) in overrides {
         builder = builder.set_override_option(*name, value.clone())?;
@@ -143,8 +141,10 @@ mod tests {
 
     #[test]
     fn lists_come_from_the_environment_too() {
-        let pairs =
-            [("IMPASTO__WORKERS__DEVICES", "cuda:0,cpu"), ("IMPASTO__SERVER__CORS_ORIGINS", "https://a.example,https://b.example")];
+        let pairs = [
+            ("IMPASTO__WORKERS__DEVICES", "cuda:0,cpu"),
+            ("IMPASTO__SERVER__CORS_ORIGINS", "https://a.example,https://b.example"),
+        ];
         let settings = read(Some(file("").path()), environment(&pairs), &[]).unwrap();
         assert_eq!(settings.server.cors_origins, ["https://a.example", "https://b.example"]);
         assert_eq!(settings.workers.devices.names().len(), 2);

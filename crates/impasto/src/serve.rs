@@ -4,8 +4,7 @@ use std::{io::Write, time::Duration};
 
 use anyhow::Context;
 use impasto_jobs::{BlobStore, JobStore, sweep};
-use impasto_server::{BackboneInfo, Service};
-use impasto_weights::Weights;
+use impasto_server::Service;
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +13,7 @@ use crate::{
     configuration::{self, Configuration},
     logging, signals,
     supervisor::Supervisor,
+    weights,
 };
 
 /// Blobs that nobody names are litter once they are older than the longest upload.
@@ -38,7 +38,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         let service = Service {
             jobs: jobs.clone(),
             blobs: blobs.clone(),
-            backbones: backbones(&configuration),
+            backbones: weights::backbones(&configuration),
             settings: configuration.server.clone(),
         };
         let until = shutdown.clone();
@@ -78,11 +78,6 @@ fn announce(line: &str) {
     let mut out = std::io::stdout();
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));
     tracing::info!("{line}");
-}
-
-fn backbones(configuration: &Configuration) -> Vec<BackboneInfo> {
-    let weights = Weights::new(configuration.weights.clone());
-    crate::weights::backbones(&weights)
 }
 
 async fn sweep_now_and_then(jobs: JobStore, blobs: BlobStore, shutdown: CancellationToken) -> anyhow::Result<()> {

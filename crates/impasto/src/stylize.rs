@@ -9,7 +9,7 @@ use anyhow::Context;
 use impasto_engine::{Engine, Flow, Observer, Outcome, Snapshot, Subject};
 use impasto_picture::{DecodeLimits, Format, Picture};
 use impasto_recipe::{Limits, OptionError, Options, ProgressEntry, Recipe};
-use impasto_weights::Weights;
+use impasto_weights::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -27,7 +27,7 @@ pub fn run(arguments: &StylizeArguments) -> anyhow::Result<()> {
         styles: arguments.style.iter().map(|style| open(style)).collect::<anyhow::Result<_>>()?,
     };
     let recipe = options.resolve(subject.content.size(), subject.styles.len(), &UNLIMITED).map_err(flag_error)?;
-    let backbone = Weights::new(configuration.weights).load(arguments.engine.backbone)?;
+    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone)?;
     let engine = Engine::new(backbone, &arguments.engine.settings())?;
     let mut teller = Teller::new(arguments.losses, &recipe, &engine);
     let outcome = engine.paint(&recipe, &subject, None, &mut teller)?;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use impasto_engine::DeviceName;
 use impasto_jobs::WorkerName;
-use impasto_weights::Weights;
+use impasto_weights::Store;
 use impasto_worker::Worker;
 use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<()> {
             name: arguments.name.clone().map_or_else(|| worker_name(&device.to_string()), WorkerName),
             jobs,
             blobs,
-            weights: Weights::new(configuration.weights.clone()),
+            weights: Store::new(configuration.weights.clone()),
             device,
             settings: configuration.workers.clone(),
         };

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Settings, WorkerError,
     engine_thread::{Commission, End, EngineThread, Report},
+    kind,
     ledger::{Ledger, LedgerError},
     painting::Brake,
 };
@@ -87,7 +88,7 @@ impl Attempt<'_> {
 
     async fn read(&self, key: &BlobKey) -> Result<Bytes, JobError> {
         self.blobs.get(key).await.map_err(|error: BlobError| JobError {
-            kind: JobError::INPUT.to_owned(),
+            kind: kind::INPUT.to_owned(),
             message: format!("a picture of the job is gone: {error}"),
         })
     }
@@ -195,11 +196,8 @@ impl<'a> Lease<'a> {
     async fn keep(&mut self) -> Result<Option<Stop>, Failure> {
         let lease = self.settings.lease();
         let due = self.renewed.elapsed() >= lease / 3;
-        let standing = if due {
-            self.jobs.renew(&self.claim.key, lease).await
-        } else {
-            self.jobs.standing(&self.claim.key).await
-        };
+        let standing =
+            if due { self.jobs.renew(&self.claim.key, lease).await } else { self.jobs.standing(&self.claim.key).await };
         match standing {
             Ok(Standing { cancel_requested }) => {
                 if due {

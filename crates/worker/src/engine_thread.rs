@@ -4,14 +4,14 @@
 use std::{io, sync::Arc, thread};
 
 use bytes::Bytes;
-use impasto_engine::{DeviceName, Engine, EngineSettings};
+use impasto_engine::{DeviceName, Engine, EngineSettings, vgg::Architecture};
 use impasto_jobs::JobError;
 use impasto_recipe::{BackboneChoice, Fingerprint, Precision, ProgressEntry, Recipe};
-use impasto_weights::Weights;
+use impasto_weights::Store as Weights;
 use tokio::sync::mpsc;
 
 use crate::{
-    Settings,
+    Settings, kind,
     painting::{self, Brake},
 };
 
@@ -31,7 +31,10 @@ pub(crate) struct Commission {
 /// What the thread tells of a commission, in this order: one `Begins`, any number of `Progress` and `Saved`, one `Ends`.
 pub(crate) enum Report {
     /// The first epoch is about to start. `from_scratch` says why a checkpoint was of no use.
-    Begins { fingerprint: Fingerprint, from_scratch: Option<String> },
+    Begins {
+        fingerprint: Fingerprint,
+        from_scratch: Option<String>,
+    },
     Progress(ProgressEntry),
     Saved(Save),
     Ends(End),
@@ -117,16 +120,25 @@ impl Easel {
         let before = commission.fingerprint.as_ref().and_then(|fingerprint| fingerprint.backbone.parse().ok());
         match (commission.recipe.backbone, before) {
             (BackboneChoice::Auto, Some(before)) => before,
-            (BackboneChoice::Auto, None) => self.weights.resolve(BackboneChoice::Auto),
+            (BackboneChoice::Auto, None) => self.chosen_automatically(),
             (asked, _) => asked,
         }
     }
 
+    /// What `auto` comes to now. Where that cannot be told, loading it tells why.
+    fn chosen_automatically(&self) -> BackboneChoice {
+        match self.weights.resolve(BackboneChoice::Auto) {
+            Ok((Architecture::Vgg19, _)) => BackboneChoice::Vgg19,
+            Ok((Architecture::Vgg16, _)) => BackboneChoice::Vgg16,
+            Err(_) => BackboneChoice::Auto,
+        }
+    }
+
     fn build(&self, key: EngineKey) -> Result<Engine, JobError> {
-        let backbone = self.weights.load(key.backbone).map_err(|error| JobError {
-            kind: JobError::BACKBONE_UNAVAILABLE.to_owned(),
-            message: error.to_string(),
-        })?;
+        let backbone = self
+            .weights
+            .load(key.backbone)
+            .map_err(|error| JobError { kind: kind::BACKBONE_UNAVAILABLE.to_owned(), message: error.to_string() })?;
         let threads = Some(self.threads).filter(|&threads| threads > 0);
         let settings = EngineSettings { device: self.device, precision: key.precision, threads };
         let engine = Engine::new(backbone, &settings).map_err(|error| painting::job_error(&error))?;

@@ -104,14 +104,21 @@ impl Ledger {
     async fn tidy(&self, written: Result<Vec<BlobKey>, LedgerError>, new: &[BlobKey]) -> Result<(), LedgerError> {
         match written {
             Ok(replaced) => {
-                self.blobs.delete(&replaced).await;
+                self.discard(&replaced).await;
                 Ok(())
             }
             Err(LedgerError::Lost) => {
-                self.blobs.delete(new).await;
+                self.discard(new).await;
                 Err(LedgerError::Lost)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes blobs that no row names any more. What stays in spite of it the next sweep finds.
+    async fn discard(&self, blobs: &[BlobKey]) {
+        if let Err(error) = self.blobs.delete(blobs).await {
+            tracing::warn!(%error, "blobs that are no longer needed could not be deleted");
         }
     }
 }

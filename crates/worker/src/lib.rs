@@ -7,6 +7,7 @@
 
 mod attempt;
 mod engine_thread;
+mod kind;
 mod ledger;
 mod painting;
 mod settings;

@@ -12,7 +12,10 @@ use impasto_picture::{DecodeLimits, Format, Picture};
 use impasto_recipe::ProgressEntry;
 use tokio::sync::mpsc;
 
-use crate::engine_thread::{Commission, Easel, End, Report, Save};
+use crate::{
+    engine_thread::{Commission, Easel, End, Report, Save},
+    kind,
+};
 
 /// What the two sides of a commission share: the wish to stop, and the beat of the epochs.
 #[derive(Debug, Default)]
@@ -146,8 +149,8 @@ impl Observer for Scribe<'_> {
 
 fn decode(field: &str, bytes: &Bytes) -> Result<Picture, JobError> {
     // The limits were the server's to keep when it took the picture in.
-    Picture::decode(bytes, &DecodeLimits::none()).map_err(|error| JobError {
-        kind: JobError::INPUT.to_owned(),
+    Picture::decode(bytes, &DecodeLimits { max_pixels: u64::MAX }).map_err(|error| JobError {
+        kind: kind::INPUT.to_owned(),
         message: format!("the {field} image cannot be read: {error}"),
     })
 }
@@ -155,7 +158,7 @@ fn decode(field: &str, bytes: &Bytes) -> Result<Picture, JobError> {
 fn encode(picture: &Picture) -> Result<Vec<u8>, JobError> {
     picture
         .encode(Format::Png)
-        .map_err(|error| JobError { kind: JobError::INTERNAL.to_owned(), message: error.to_string() })
+        .map_err(|error| JobError { kind: kind::INTERNAL.to_owned(), message: error.to_string() })
 }
 
 fn save(checkpoint: &Checkpoint, preview: &Picture) -> Result<Save, JobError> {
@@ -166,10 +169,10 @@ fn save(checkpoint: &Checkpoint, preview: &Picture) -> Result<Save, JobError> {
 /// What a job is told of an engine's error.
 pub(crate) fn job_error(error: &EngineError) -> JobError {
     let kind = match error {
-        EngineError::OutOfMemory => JobError::OUT_OF_MEMORY,
-        EngineError::Diverged(_) => JobError::DIVERGED,
-        EngineError::Precision { .. } => JobError::INPUT,
-        EngineError::Device { .. } | EngineError::Checkpoint(_) | EngineError::Tensor(_) => JobError::INTERNAL,
+        EngineError::OutOfMemory => kind::OUT_OF_MEMORY,
+        EngineError::Diverged(_) => kind::DIVERGED,
+        EngineError::Precision { .. } => kind::INPUT,
+        EngineError::Device { .. } | EngineError::Checkpoint(_) | EngineError::Tensor(_) => kind::INTERNAL,
     };
     JobError { kind: kind.to_owned(), message: error.to_string() }
 }

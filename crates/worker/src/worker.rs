@@ -4,7 +4,7 @@ use std::io;
 
 use impasto_engine::DeviceName;
 use impasto_jobs::{BlobStore, Claim, JobStore, StoreError, WorkerName};
-use impasto_weights::Weights;
+use impasto_weights::Store as Weights;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -57,8 +57,7 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
         let Self { name, jobs, blobs, weights, device, settings } = self;
         let engine = EngineThread::start(device, &settings, weights)?;
-        let attempt =
-            Attempt { jobs: &jobs, blobs: &blobs, settings: &settings, engine: &engine, shutdown: &shutdown };
+        let attempt = Attempt { jobs: &jobs, blobs: &blobs, settings: &settings, engine: &engine, shutdown: &shutdown };
         let mut queue = Queue { jobs: &jobs, name: &name, settings: &settings, swept: None };
         tracing::info!(worker = %name, %device, "ready for jobs");
         while !shutdown.is_cancelled() {
