@@ -124,6 +124,14 @@ impl JobStore {
         self.database.renew(claim, lease).await
     }
 
+    /// How the claim stands, without renewing it: cheap enough to ask several times a second.
+    ///
+    /// # Errors
+    /// [`ClaimError::Lost`], or when the database fails.
+    pub async fn standing(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
+        self.database.standing(claim).await
+    }
+
     /// Writes down what computes the job. A fingerprint that it has already stays: a worker that cannot match it has to
     /// [`restart`](Self::restart) the job.
     ///

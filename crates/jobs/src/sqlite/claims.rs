@@ -75,6 +75,18 @@ impl Sqlite {
         Ok(Standing { cancel_requested: held.job.cancel_requested })
     }
 
+    pub(crate) async fn standing(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
+        let statement = "SELECT cancel_requested FROM jobs WHERE id = ? AND attempt = ? AND status = ?";
+        let cancel_requested = sqlx::query_scalar(statement)
+            .bind(Text(claim.job))
+            .bind(claim.attempt.0)
+            .bind(Text(Status::Running))
+            .fetch_optional(&self.reader)
+            .await?
+            .ok_or(ClaimError::Lost)?;
+        Ok(Standing { cancel_requested })
+    }
+
     pub(crate) async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
         let mut held = self.hold(claim).await?;
         sqlx::query("UPDATE jobs SET fingerprint = coalesce(fingerprint, ?) WHERE number = ?")

@@ -152,11 +152,12 @@ async fn a_failed_job_says_why() {
     assert_eq!((job.status, job.error, job.result), (Status::Failed, Some(an_error()), None));
 }
 
-/// Every write of a worker, each to be refused.
+/// Every word of a worker, each to be refused.
 async fn assert_all_refused(store: &JobStore, claim: &ClaimKey) {
     let checkpoint = BlobKey::checkpoint(claim, 9);
     let preview = BlobKey::preview(claim, 9);
     let refusals = [
+        ("standing", store.standing(claim).await.map(drop)),
         ("renew", store.renew(claim, LONG).await.map(drop)),
         ("begin", store.begin(claim, &fingerprint("late")).await),
         ("restart", store.restart(claim, &fingerprint("late"), "late").await),
@@ -213,6 +214,8 @@ async fn a_lease_that_ran_out_can_be_renewed_until_the_job_is_taken_back() {
     test.store.renew(&claim, LONG).await.unwrap();
     assert_eq!(test.store.take_back_lapsed(ANY_CRASHES).await.unwrap(), 0);
     test.store.renew(&claim, LAPSED).await.unwrap();
+    // To ask how it stands renews nothing.
+    test.store.standing(&claim).await.unwrap();
     assert_eq!(test.store.take_back_lapsed(ANY_CRASHES).await.unwrap(), 1);
     assert_all_refused(&test.store, &claim).await;
 }

@@ -1,8 +1,8 @@
 //! Several processes at one store: each handle has connections of its own, as a process has.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use impasto_jobs::{JobStore, Status, SubmitError};
+use impasto_jobs::{JobQuery, JobStore, Status, SubmitError};
 
 use crate::common::{ANY_CRASHES, LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
 
@@ -92,4 +92,26 @@ async fn a_lapsed_job_is_taken_back_once() {
     }
     assert_eq!(taken, 1);
     assert_eq!(test.find(claim.key.job).await.notices.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_dropped_halfway_is_done_or_not_and_holds_up_nobody() {
+    let test = TestStore::new().await;
+    let other = test.opened_again().await;
+    for step in 0..100 {
+        // A client that goes away drops its request wherever that stands.
+        let patience = Duration::from_micros(20 * step);
+        let job = new_job();
+        let answered = tokio::time::timeout(patience, test.store.submit(job.clone(), NO_LIMIT)).await;
+        if answered.is_ok() {
+            assert!(other.find(job.id).await.unwrap().is_some());
+        }
+        let _ = tokio::time::timeout(patience, test.store.claim(&worker("hasty"), LONG)).await;
+        let _ = tokio::time::timeout(patience, test.store.list(&JobQuery { limit: 9, ..JobQuery::default() })).await;
+    }
+    let before: u64 = other.counts().await.unwrap().iter().map(|(_, count)| count).sum();
+    other.submit(new_job(), NO_LIMIT).await.unwrap();
+    test.store.submit(new_job(), NO_LIMIT).await.unwrap();
+    let after: u64 = other.counts().await.unwrap().iter().map(|(_, count)| count).sum();
+    assert!(after >= before + 2);
 }

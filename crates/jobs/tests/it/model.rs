@@ -69,7 +69,7 @@ struct ModelJob {
 }
 
 impl ModelJob {
-    fn become_(&mut self, status: Status) {
+    fn goes_to(&mut self, status: Status) {
         self.status = status;
         self.revision += 1;
         self.cancel_requested |= status == Status::Canceled;
@@ -78,10 +78,12 @@ impl ModelJob {
 
     fn crash(&mut self) {
         self.crashes += 1;
-        self.become_(match () {
-            () if self.cancel_requested => Status::Canceled,
-            () if self.crashes >= MOST_CRASHES => Status::Failed,
-            () => Status::Queued,
+        self.goes_to(if self.cancel_requested {
+            Status::Canceled
+        } else if self.crashes >= MOST_CRASHES {
+            Status::Failed
+        } else {
+            Status::Queued
         });
     }
 }
@@ -140,7 +142,7 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
             let claim = store.claim(&worker(WORKERS[name]), lease).await.unwrap();
             let next = model.jobs.iter_mut().find(|job| job.status == Status::Queued);
             let expected = next.map(|job| {
-                job.become_(Status::Running);
+                job.goes_to(Status::Running);
                 job.attempt += 1;
                 (job.worker, job.lapsed) = (name, lapsed);
                 (ClaimKey { job: job.id, attempt: Attempt(job.attempt) }, job.checkpoint)
@@ -167,7 +169,7 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
             let job = model.jobs.iter_mut().find(|job| job.id == id && !job.status.is_finished());
             assert_eq!(outcome.is_ok(), job.is_some());
             match job {
-                Some(job) if job.status == Status::Queued => job.become_(Status::Canceled),
+                Some(job) if job.status == Status::Queued => job.goes_to(Status::Canceled),
                 Some(job) => {
                     job.revision += u64::from(!job.cancel_requested);
                     job.cancel_requested = true;
@@ -222,11 +224,11 @@ fn imagine(job: &mut ModelJob, write: Write) {
             job.epochs.dedup();
         }
         Write::Checkpoint => (job.checkpoint, job.crashes) = (true, 0),
-        Write::Succeed => job.become_(Status::Succeeded),
-        Write::Fail => job.become_(Status::Failed),
-        Write::Cancel => job.become_(Status::Canceled),
-        Write::HandBack if job.cancel_requested => job.become_(Status::Canceled),
-        Write::HandBack => job.become_(Status::Queued),
+        Write::Succeed => job.goes_to(Status::Succeeded),
+        Write::Fail => job.goes_to(Status::Failed),
+        Write::Cancel => job.goes_to(Status::Canceled),
+        Write::HandBack if job.cancel_requested => job.goes_to(Status::Canceled),
+        Write::HandBack => job.goes_to(Status::Queued),
     }
 }
 

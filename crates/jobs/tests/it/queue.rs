@@ -175,3 +175,16 @@ async fn what_is_no_database_is_refused_by_name() {
     let missing = JobStore::open(&folder.path().join("nowhere/jobs.db")).await.unwrap_err().to_string();
     assert!(missing.contains("nowhere"), "{missing}");
 }
+
+#[tokio::test]
+async fn a_file_that_a_later_version_wrote_is_refused() {
+    let test = TestStore::new().await;
+    let file = test.folder.path().join("jobs.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut later = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let migration = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'from the future', TRUE, x'00', 0)";
+    sqlx::query(migration).execute(&mut later).await.unwrap();
+    let refused = JobStore::open(&file).await.unwrap_err().to_string();
+    assert!(refused.contains("later version") && refused.contains("9999"), "{refused}");
+}
