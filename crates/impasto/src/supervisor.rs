@@ -45,6 +45,7 @@ impl Supervisor {
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let devices = configuration.workers.devices.names();
+        anyhow::ensure!(!devices.is_empty(), "workers.devices names no device: name one, or run --role api");
         Ok(Self { program, arguments, devices, jobs, most_crashes: configuration.workers.most_crashes })
     }
 

@@ -1,8 +1,9 @@
 //! Resizing on float channels.
 
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::F32x3,
 };
 use impasto_recipe::Size;
 
@@ -18,12 +19,12 @@ impl Picture {
         }
         let mut rgb = vec![0.0_f32; size.pixels() as usize * 3];
         let Size { width, height } = self.size();
-        let from = ImageRef::new(width, height, bytemuck::cast_slice(self.rgb()), PixelType::F32x3);
-        let to = Image::from_slice_u8(size.width, size.height, bytemuck::cast_slice_mut(&mut rgb), PixelType::F32x3);
-        // None of the three fails: both buffers hold three floats a pixel of their size, and are of one pixel type.
+        let from = TypedImageRef::<F32x3>::from_buffer(width, height, bytemuck::cast_slice(self.rgb()));
+        let to = TypedImage::<F32x3>::from_buffer(size.width, size.height, bytemuck::cast_slice_mut(&mut rgb));
+        // None of the three fails: both buffers hold three floats a pixel of their size.
         let (from, mut to) = (from.expect("a picture fills its size"), to.expect("made for this size"));
         let bilinear = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-        Resizer::new().resize(&from, &mut to, &bilinear).expect("both of three floats a pixel");
+        Resizer::new().resize_typed(&from, &mut to, &bilinear).expect("both of three floats a pixel");
         // Weights that sum to 1 only up to rounding may overshoot by as much.
         Self::clamped(size, rgb).expect("weighted means of values within [0, 1]")
     }

