@@ -1,1 +1,28 @@
-//! server
+//! The HTTP API of impasto: [`run`] serves a [`Service`] until it is told to stop.
+//!
+//! It takes uploads into the blob store, jobs into the job store, and shows what workers make of them. It knows no
+//! engine: what it says of backbones it was told by whoever started it.
+#![forbid(unsafe_code)]
+
+mod app;
+mod conditional;
+mod docs;
+mod format;
+mod intake;
+mod layers;
+mod metrics;
+mod openapi;
+mod page;
+mod pending;
+mod pictures;
+mod problem;
+mod query;
+mod routes;
+mod settings;
+mod upload;
+mod view;
+mod wait;
+
+pub use app::{BackboneInfo, Service, run};
+pub use openapi::openapi_yaml;
+pub use settings::Settings;

@@ -1,0 +1,100 @@
+//! The service as a whole: what it is made of, how it starts and how it stops.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::serve::ListenerExt;
+use impasto_jobs::{BlobStore, JobStore};
+use serde::{Deserialize, Serialize};
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use utoipa::ToSchema;
+
+use crate::{Settings, layers, metrics::Metrics, routes};
+
+/// A network that jobs may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Backbone)]
+pub struct BackboneInfo {
+    /// The name that the option `backbone` takes.
+    pub name: String,
+    /// Whether `auto` means this one.
+    pub default: bool,
+    /// Whether its weights are at hand.
+    pub available: bool,
+    /// Where its weights are from, in words; null where they are not at hand.
+    #[schema(required)]
+    pub source: Option<String>,
+    /// The SHA-256 of its weights, in hexadecimal; null where it is not known.
+    #[schema(required)]
+    pub weights: Option<String>,
+}
+
+/// What the API serves.
+#[derive(Debug)]
+pub struct Service {
+    /// Where jobs are submitted and looked up.
+    pub jobs: JobStore,
+    /// Where their pictures are.
+    pub blobs: BlobStore,
+    /// What `/v1/backbones` says.
+    pub backbones: Vec<BackboneInfo>,
+    /// What the operator decides.
+    pub settings: Settings,
+}
+
+/// All that the routes share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub jobs: JobStore,
+    pub blobs: BlobStore,
+    pub backbones: Vec<BackboneInfo>,
+    pub settings: Settings,
+    /// A permit for each picture that may be decoded at this moment.
+    pub decoders: Arc<Semaphore>,
+    pub metrics: Metrics,
+    /// Done when the service is to stop: long polls end then.
+    pub shutdown: CancellationToken,
+    /// Work that outlives its request, such as the deletion of what a vanished client had uploaded.
+    pub background: TaskTracker,
+}
+
+pub(crate) type Shared = Arc<App>;
+
+/// Serves `service` on `listener` until `shutdown`. Then it takes no further connection, ends long polls at once, and
+/// leaves other requests `shutdown_seconds` to come to their end.
+///
+/// # Errors
+/// When a setting cannot be.
+pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
+    let Service { jobs, blobs, backbones, settings } = service;
+    let grace = Duration::from_secs(settings.shutdown_seconds);
+    let app = Arc::new(App {
+        jobs,
+        blobs,
+        backbones,
+        decoders: Arc::new(Semaphore::new(settings.decoders.get())),
+        metrics: Metrics::new().map_err(io::Error::other)?,
+        settings,
+        shutdown: shutdown.clone(),
+        background: TaskTracker::new(),
+    });
+    let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
+    app.background.spawn(crate::metrics::upkeep(app.clone()));
+
+    // An answer is written whole: waiting for more bytes to share a packet with would only delay it.
+    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let out_of_time = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served?,
+        () = out_of_time => tracing::warn!("leaving requests that were still open {grace:?} after the shutdown began"),
+    }
+    app.background.close();
+    if timeout(grace, app.background.wait()).await.is_err() {
+        tracing::warn!("leaving background work undone {grace:?} after the last request");
+    }
+    Ok(())
+}

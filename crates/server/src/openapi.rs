@@ -1,0 +1,76 @@
+//! What the API says of itself, generated from the code.
+
+use std::sync::LazyLock;
+
+use impasto_recipe::{BackboneChoice, Objective, Precision, Preset, StyleFit};
+use utoipa::{
+    OpenApi as _,
+    openapi::{OpenApi, RefOr, Schema},
+};
+
+use crate::{problem::Kind, routes};
+
+/// What the API is for; paragraphs of text.
+pub(crate) const INTRODUCTION: &str = "\
+impasto repaints a photograph in the manner of a painting. Submit a job with a content picture and one or more style \
+pictures, poll it while a worker optimises the picture, and fetch the result.
+
+Links and `Location` are relative to the origin of the service. What is not done is answered with \
+`application/problem+json` (RFC 9457): `type` names the sort of problem and does not change between versions, `detail` \
+says what is wrong and what would be right, and `field` names the form field or query parameter at fault.";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "impasto"),
+    tags(
+        (name = "jobs", description = "Requests to stylise"),
+        (name = "pictures", description = "What comes of them"),
+        (name = "service", description = "The service itself"),
+    ),
+)]
+struct Base;
+
+/// The description without its endpoints.
+pub(crate) fn base() -> OpenApi {
+    let mut api = Base::openapi();
+    let mut text = format!("{INTRODUCTION}\n\n| `type` | status | title |\n|---|---|---|\n");
+    for kind in Kind::ALL {
+        text += &format!("| `{}` | {} | {} |\n", kind.uri(), kind.status().as_u16(), kind.title());
+    }
+    api.info.description = Some(text);
+    api
+}
+
+/// The whole description.
+pub(crate) fn whole() -> OpenApi {
+    let mut api = routes::router().into_openapi();
+    spell(&mut api, "BackboneChoice", BackboneChoice::NAMES);
+    spell(&mut api, "Objective", Objective::NAMES);
+    spell(&mut api, "Precision", Precision::NAMES);
+    spell(&mut api, "Preset", Preset::NAMES);
+    spell(&mut api, "StyleFit", StyleFit::NAMES);
+    api
+}
+
+/// Gives the schema called `choice` its names: utoipa does not find them behind the macro that declares the choices.
+fn spell(api: &mut OpenApi, choice: &str, names: &[&str]) {
+    let schema = api.components.as_mut().and_then(|components| components.schemas.get_mut(choice));
+    if let Some(RefOr::T(Schema::Object(schema))) = schema {
+        schema.enum_values = Some(names.iter().map(|&name| name.into()).collect());
+    }
+}
+
+static YAML: LazyLock<String> = LazyLock::new(|| {
+    // Strings, numbers, lists and maps with text for keys: there is nothing in it that YAML cannot say.
+    whole().to_yaml().expect("an OpenAPI description is plain data")
+});
+
+/// The whole description as a file.
+pub(crate) fn yaml() -> &'static str {
+    &YAML
+}
+
+/// The description of the API, as openapi.yaml holds it.
+pub fn openapi_yaml() -> String {
+    yaml().to_owned()
+}

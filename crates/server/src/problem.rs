@@ -1,0 +1,271 @@
+//! What is told to a client whose request was not done: RFC 9457, `application/problem+json`.
+
+use std::{any::Any, borrow::Cow, fmt};
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use impasto_jobs::{BlobError, CancelError, StoreError, SubmitError};
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
+
+/// What sort of problem it is. Its `type` in a response is stable: programs may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NoSuchRoute,
+    NoSuchJob,
+    MethodNotAllowed,
+    UploadTimeout,
+    NotReady,
+    NoResult,
+    AlreadyFinished,
+    FileTooLarge,
+    TooManyPixels,
+    NotMultipart,
+    MalformedUpload,
+    UnknownField,
+    MissingFile,
+    TooManyFiles,
+    NotAPicture,
+    InvalidOption,
+    InvalidQuery,
+    Internal,
+    QueueFull,
+    Unavailable,
+}
+
+impl Kind {
+    pub const ALL: [Self; 20] = [
+        Self::NoSuchRoute,
+        Self::NoSuchJob,
+        Self::MethodNotAllowed,
+        Self::UploadTimeout,
+        Self::NotReady,
+        Self::NoResult,
+        Self::AlreadyFinished,
+        Self::FileTooLarge,
+        Self::TooManyPixels,
+        Self::NotMultipart,
+        Self::MalformedUpload,
+        Self::UnknownField,
+        Self::MissingFile,
+        Self::TooManyFiles,
+        Self::NotAPicture,
+        Self::InvalidOption,
+        Self::InvalidQuery,
+        Self::Internal,
+        Self::QueueFull,
+        Self::Unavailable,
+    ];
+
+    fn facts(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::NoSuchRoute => ("/problems/no-such-route", StatusCode::NOT_FOUND, "There is nothing at this path"),
+            Self::NoSuchJob => ("/problems/no-such-job", StatusCode::NOT_FOUND, "There is no such job"),
+            Self::MethodNotAllowed => {
+                ("/problems/method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "The path does not take this method")
+            }
+            Self::UploadTimeout => {
+                ("/problems/upload-timeout", StatusCode::REQUEST_TIMEOUT, "The upload took too long")
+            }
+            Self::NotReady => ("/problems/not-ready", StatusCode::CONFLICT, "The picture is not there yet"),
+            Self::NoResult => ("/problems/no-result", StatusCode::CONFLICT, "The job ended without a result"),
+            Self::AlreadyFinished => ("/problems/already-finished", StatusCode::CONFLICT, "The job has ended already"),
+            Self::FileTooLarge => ("/problems/file-too-large", StatusCode::PAYLOAD_TOO_LARGE, "A file is too large"),
+            Self::TooManyPixels => {
+                ("/problems/too-many-pixels", StatusCode::PAYLOAD_TOO_LARGE, "A picture has too many pixels")
+            }
+            Self::NotMultipart => {
+                ("/problems/not-multipart", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The request is no multipart form")
+            }
+            Self::MalformedUpload => {
+                ("/problems/malformed-upload", StatusCode::BAD_REQUEST, "The multipart form is broken")
+            }
+            Self::UnknownField => {
+                ("/problems/unknown-field", StatusCode::UNPROCESSABLE_ENTITY, "The form has an unknown field")
+            }
+            Self::MissingFile => ("/problems/missing-file", StatusCode::UNPROCESSABLE_ENTITY, "A picture is missing"),
+            Self::TooManyFiles => {
+                ("/problems/too-many-files", StatusCode::UNPROCESSABLE_ENTITY, "There are too many pictures")
+            }
+            Self::NotAPicture => (
+                "/problems/not-a-picture",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "A file is not a picture that can be read",
+            ),
+            Self::InvalidOption => {
+                ("/problems/invalid-option", StatusCode::UNPROCESSABLE_ENTITY, "An option cannot be")
+            }
+            Self::InvalidQuery => {
+                ("/problems/invalid-query", StatusCode::UNPROCESSABLE_ENTITY, "A query parameter cannot be")
+            }
+            Self::Internal => ("/problems/internal", StatusCode::INTERNAL_SERVER_ERROR, "The service made a mistake"),
+            Self::QueueFull => ("/problems/queue-full", StatusCode::SERVICE_UNAVAILABLE, "The queue is full"),
+            Self::Unavailable => {
+                ("/problems/unavailable", StatusCode::SERVICE_UNAVAILABLE, "The service cannot do this now")
+            }
+        }
+    }
+
+    /// The stable URI reference that names it.
+    pub fn uri(self) -> &'static str {
+        self.facts().0
+    }
+
+    pub fn status(self) -> StatusCode {
+        self.facts().1
+    }
+
+    pub fn title(self) -> &'static str {
+        self.facts().2
+    }
+}
+
+/// Why a request was not done.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    field: Option<String>,
+    retry_after: Option<u64>,
+}
+
+/// What went wrong, as RFC 9457 has it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem, example = json!({
+    "type": "/problems/not-a-picture", "title": "A file is not a picture that can be read", "status": 422,
+    "detail": "the file ends before the picture does", "field": "style[0]",
+}))]
+pub(crate) struct ProblemDocument {
+    /// A URI reference that names the sort of problem and does not change between versions; the description of this API
+    /// lists them.
+    r#type: &'static str,
+    /// The sort of problem in words.
+    title: &'static str,
+    /// The status code of the response.
+    status: u16,
+    /// What is wrong with this request, and what would be right.
+    detail: Cow<'static, str>,
+    /// The form field or query parameter at fault; `style[0]` is the first style picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<String>,
+}
+
+/// What any request that needs the stores may be answered.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "describes responses to OpenAPI")]
+pub(crate) enum StoreProblems {
+    /// The service made a mistake; its log says which.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(ProblemDocument),
+    /// The store of jobs or pictures does not answer: try again after `Retry-After` seconds.
+    #[response(status = 503, content_type = "application/problem+json", headers(
+        ("Retry-After" = u64, description = "Seconds to wait before the next try")
+    ))]
+    Unavailable(ProblemDocument),
+}
+
+/// Seconds to wait before asking a store again that did not answer.
+const STORE_RETRY: u64 = 5;
+
+impl Problem {
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, detail: detail.into(), field: None, retry_after: None }
+    }
+
+    /// Names the form field or query parameter at fault.
+    pub fn in_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Says after how many seconds the same request may succeed.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// A mistake of the service itself: the log is told, the client hears only that there was one.
+    pub fn internal(mistake: &dyn fmt::Display) -> Self {
+        tracing::error!("{mistake}");
+        Self::new(Kind::Internal, "the service failed at this request; its log says why")
+    }
+
+    fn unavailable(cause: &dyn fmt::Display) -> Self {
+        tracing::error!("{cause}");
+        Self::new(Kind::Unavailable, "the store of jobs or pictures does not answer; try again later")
+            .retry_after(STORE_RETRY)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { kind, detail, field, retry_after } = self;
+        let document =
+            ProblemDocument { r#type: kind.uri(), title: kind.title(), status: kind.status().as_u16(), detail, field };
+        let mut response = (kind.status(), Json(document)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.title(), self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Self {
+        Self::unavailable(&error)
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::QueueFull { .. } => Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY),
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::NotFound(id) => Self::no_such_job(&id),
+            CancelError::Finished(_) => Self::new(Kind::AlreadyFinished, error.to_string()),
+            CancelError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// There is no job called `id`, or there is none any more.
+    pub fn no_such_job(id: &dyn fmt::Display) -> Self {
+        Self::new(Kind::NoSuchJob, format!("there is no job {id}: it never was, or it was deleted"))
+    }
+}
+
+/// What is answered when the code that handles a request panics.
+pub(crate) fn of_panic(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    Problem::internal(&format_args!("a request handler panicked: {said}")).into_response()
+}

@@ -1,0 +1,38 @@
+//! `GET /metrics` and `GET /openapi.yaml`
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    app::Shared,
+    openapi,
+    problem::{Problem, StoreProblems},
+};
+
+/// Requests, jobs and the queue in numbers, in Prometheus' text format
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "service",
+    operation_id = "getMetrics",
+    responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"), StoreProblems),
+)]
+pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, Problem> {
+    let text = app.metrics.render(&app.jobs.counts().await?);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+/// This description
+#[utoipa::path(
+    get,
+    path = "/openapi.yaml",
+    tag = "service",
+    operation_id = "getOpenApi",
+    responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/yaml")),
+)]
+pub(crate) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/yaml")], openapi::yaml()).into_response()
+}

@@ -1,0 +1,95 @@
+//! `GET /v1/jobs/{id}`
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use impasto_jobs::{Job, JobId};
+
+use super::id::Id;
+use crate::{
+    app::{App, Shared},
+    conditional::{Known, tag_of_revision},
+    problem::{Problem, ProblemDocument, StoreProblems},
+    query::Query,
+    view::JobView,
+    wait::{self, MAX_WAIT},
+};
+
+/// Look at a job
+///
+/// The ETag is made of the job's revision, which state changes and progress entries alone raise. With `wait`, the answer
+/// is held back: with `If-None-Match` until the revision differs from those given, else 304 when the time is up; without
+/// it until the next change, or until the time is up. A job that has ended is answered at once.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    tag = "jobs",
+    operation_id = "getJob",
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job"),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30,
+            description = "Seconds to wait for a change; more than 30 counts as 30"),
+        ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the job under already"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = JobView, headers(
+            ("ETag" = String, description = "The job's revision, as a weak entity tag"),
+            ("Retry-After" = u64, description = "On a job that has not ended: seconds after which to ask again"),
+        )),
+        (status = 304, description = "The job is as the client has it", headers(
+            ("ETag" = String, description = "The job's revision, as a weak entity tag"),
+            ("Retry-After" = u64, description = "On a job that has not ended: seconds after which to ask again"),
+        )),
+        (status = 404, description = "There is no such job",
+            body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "`wait` is no whole number of seconds",
+            body = ProblemDocument, content_type = "application/problem+json"),
+        StoreProblems,
+    ),
+)]
+pub(crate) async fn show(
+    State(app): State<Shared>,
+    Id(id): Id,
+    headers: HeaderMap,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let wait = query.take_number("wait", "seconds")?.map(|seconds| Duration::from_secs(seconds.min(MAX_WAIT).into()));
+    query.nothing_else("wait")?;
+    let known = Known::of(&headers);
+    let mut job = find(&app, id).await?;
+    if let Some(wait) = wait {
+        let news = known.any() && !known.has(&tag_of_revision(job.revision));
+        if !news && !job.status.is_finished() {
+            wait::for_change(&app, id, job.revision, wait).await?;
+            job = find(&app, id).await?;
+        }
+    }
+    let fresh = !known.has(&tag_of_revision(job.revision));
+    let (status, job) =
+        if fresh { (StatusCode::OK, JobView::from(job)) } else { (StatusCode::NOT_MODIFIED, job.into()) };
+    Ok(answer(status, job))
+}
+
+/// The job `id`, which has to be there.
+pub(crate) async fn find(app: &App, id: JobId) -> Result<Job, Problem> {
+    app.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
+}
+
+/// The job, with its tag and the time after which to ask again; a 304 says those alone.
+pub(crate) fn answer(status: StatusCode, job: JobView) -> Response {
+    let (tag, retry_after) = (tag_of_revision(job.revision()), job.retry_after());
+    let mut response =
+        if status == StatusCode::NOT_MODIFIED { status.into_response() } else { (status, Json(job)).into_response() };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, tag);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}

@@ -1,0 +1,64 @@
+//! What the operator of the service decides.
+
+use std::num::NonZeroUsize;
+
+use impasto_recipe::Limits;
+use serde::Deserialize;
+
+/// The settings of the API. A key that is none of these is refused by name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen, as `HOST:PORT`; whoever calls [`run`](crate::run) binds it. Default: `127.0.0.1:8080`.
+    pub addr: String,
+    /// Bytes of one uploaded picture at the most. Default: 32 MiB.
+    pub max_file_bytes: u64,
+    /// Pixels of one uploaded picture at the most. Default: 64 million.
+    pub max_pixels: u64,
+    /// Style pictures of one job at the most. Default: 8.
+    pub max_styles: NonZeroUsize,
+    /// Jobs that may wait in the queue; further ones are refused until there is room. Default: 1000.
+    pub max_queued: u64,
+    /// Pixels of a stage, and so of a result, at the most. Default: 16 million.
+    pub max_stage_pixels: u64,
+    /// Epochs of a job at the most, over all of its stages. Default: 20000.
+    pub max_epochs: u32,
+    /// Pictures that are decoded or transcoded at once; each takes up to some 30 bytes of memory a pixel. Default: 2.
+    pub decoders: NonZeroUsize,
+    /// Seconds without a byte after which an upload is given up. Default: 30.
+    pub upload_stall_seconds: u64,
+    /// Seconds that a whole upload may take. Default: 900.
+    pub upload_seconds: u64,
+    /// Seconds that open requests have to come to their end when the service shuts down. Default: 10.
+    pub shutdown_seconds: u64,
+    /// Origins, such as `https://example.com`, whose pages may use the API from a browser; `*` stands for all of them.
+    /// Default: none, which leaves it to the pages of the service itself.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            addr: "127.0.0.1:8080".to_owned(),
+            max_file_bytes: 32 << 20,
+            max_pixels: 64_000_000,
+            max_styles: const { NonZeroUsize::new(8).unwrap() },
+            max_queued: 1000,
+            max_stage_pixels: limits.stage_pixels,
+            max_epochs: limits.epochs,
+            decoders: const { NonZeroUsize::new(2).unwrap() },
+            upload_stall_seconds: 30,
+            upload_seconds: 900,
+            shutdown_seconds: 10,
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// What a recipe may ask for.
+    pub(crate) fn recipe_limits(&self) -> Limits {
+        Limits { stage_pixels: self.max_stage_pixels, epochs: self.max_epochs, ..Limits::default() }
+    }
+}

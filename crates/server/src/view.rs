@@ -1,0 +1,179 @@
+//! A job as the API shows it.
+
+use impasto_jobs::{Attempt, Cursor, Job, JobError, JobId, JobPage, Status};
+use impasto_recipe::{Fingerprint, Position, ProgressEntry, Recipe};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One request to stylise.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(crate) struct JobView {
+    /// Its name.
+    #[schema(value_type = String, format = Uuid)]
+    id: JobId,
+    /// Where it stands: `queued`, then `running`, then `succeeded`, `failed` or `canceled`. A running job whose worker
+    /// stops goes back to `queued`.
+    status: Status,
+    /// When it was submitted.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When a worker first took it.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    started_at: Option<Timestamp>,
+    /// When it came to its end.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    finished_at: Option<Timestamp>,
+    /// Its place in the queue, 1 being the next; null unless it is queued. It may change while the ETag does not.
+    #[schema(required)]
+    queue_position: Option<u64>,
+    /// Its options, resolved.
+    recipe: Recipe,
+    /// What computes it; null until a worker has said so.
+    #[schema(required)]
+    fingerprint: Option<Fingerprint>,
+    /// How far it has come.
+    progress: Progress,
+    /// Why it failed; null unless it did.
+    #[schema(required)]
+    error: Option<JobError>,
+    /// A number that state changes and progress entries alone raise. The ETag is made of it.
+    revision: u64,
+    /// How often a worker has taken it.
+    #[schema(value_type = u32)]
+    attempt: Attempt,
+    /// Whether someone asked for it to stop. A running job stops within an epoch or a few.
+    cancel_requested: bool,
+    /// What befell it on the way, in sentences for people.
+    notices: Vec<String>,
+    /// Where to go from here.
+    links: Links,
+}
+
+/// How far a job has come, by its last progress entry.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Progress {
+    /// The stage, counted from 1.
+    stage: u32,
+    /// How many stages there are.
+    stages: usize,
+    /// The epochs of this stage that are done.
+    epoch: u32,
+    /// The epochs of this stage.
+    epochs: u32,
+    /// The part of all work that is done, from 0 to 1; epochs are weighed by their stage's pixels.
+    fraction: f64,
+    /// Seconds to go; null while that is unknown.
+    #[schema(required)]
+    eta_seconds: Option<f64>,
+    /// Every progress entry so far, in order.
+    losses: Vec<ProgressEntry>,
+}
+
+/// Paths that belong to a job, relative to the origin of the service.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Links {
+    /// The job.
+    #[serde(rename = "self")]
+    job: String,
+    /// The finished picture.
+    result: String,
+    /// The composite image as last saved.
+    preview: String,
+    /// POST here to stop it.
+    cancel: String,
+}
+
+/// A page of the list of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobList)]
+pub(crate) struct ListView {
+    /// The jobs, the one submitted last first.
+    jobs: Vec<JobView>,
+    /// Give this as `cursor` for the next page; null on the last one.
+    #[schema(required)]
+    next: Option<String>,
+}
+
+/// The path of a job.
+pub(crate) fn path_of(id: JobId) -> String {
+    format!("/v1/jobs/{id}")
+}
+
+impl From<Job> for JobView {
+    fn from(job: Job) -> Self {
+        let path = path_of(job.id);
+        Self {
+            id: job.id,
+            status: job.status,
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            queue_position: job.queue_position,
+            progress: Progress::of(job.status, &job.recipe, job.losses),
+            recipe: job.recipe,
+            fingerprint: job.fingerprint,
+            error: job.error,
+            revision: job.revision,
+            attempt: job.attempt,
+            cancel_requested: job.cancel_requested,
+            notices: job.notices,
+            links: Links {
+                result: format!("{path}/result"),
+                preview: format!("{path}/preview"),
+                cancel: format!("{path}/cancel"),
+                job: path,
+            },
+        }
+    }
+}
+
+impl From<JobPage> for ListView {
+    fn from(page: JobPage) -> Self {
+        let next = page.next.map(|cursor: Cursor| cursor.to_string());
+        Self { jobs: page.jobs.into_iter().map(JobView::from).collect(), next }
+    }
+}
+
+impl Progress {
+    fn of(status: Status, recipe: &Recipe, losses: Vec<ProgressEntry>) -> Self {
+        let last = losses.last();
+        let position = last.map_or(Position::START, ProgressEntry::position);
+        let stage = position.stage.checked_sub(1).and_then(|index| recipe.stages.get(index as usize));
+        Self {
+            stage: position.stage,
+            stages: recipe.stages.len(),
+            epoch: position.epoch,
+            epochs: stage.map_or(0, |stage| stage.epochs),
+            fraction: recipe.fraction_done(position),
+            eta_seconds: last
+                .filter(|_| status == Status::Running)
+                .map(|entry| recipe.seconds_left(position, entry.seconds_per_epoch)),
+            losses,
+        }
+    }
+}
+
+/// The range of `Retry-After` in seconds, so that a client that obeys it neither sleeps nor knocks all the time.
+const RETRY_AFTER: std::ops::RangeInclusive<f64> = 1.0..=10.0;
+
+impl JobView {
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Seconds after which there may be news: the next progress entry, or the end. `None` once the job has ended.
+    pub fn retry_after(&self) -> Option<u64> {
+        let to_next_entry = self.progress.losses.last().map_or(0.0, |entry| {
+            let to_end = self.progress.eta_seconds.unwrap_or(0.0);
+            to_end.min(entry.seconds_per_epoch * f64::from(self.recipe.report_every))
+        });
+        let seconds = to_next_entry.ceil().clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
+        (!self.status.is_finished()).then_some(seconds as u64)
+    }
+}
