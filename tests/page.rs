@@ -24,7 +24,7 @@ async fn a_picture_is_ordered_watched_and_taken_home() {
     browser.type_into("#style", &keep(folder.path(), "another.png", &pictures::painting(60, 90))).await;
     assert_eq!(browser.value_of("document.querySelectorAll('.tiles img').length").await, 3);
     browser.click("input[value=fast]").await;
-    browser.type_into("#size", "64x48").await;
+    browser.type_into("#size", "48x36").await;
     browser.click("summary").await;
     browser.type_into("#epochs", "20").await;
     browser.click("#submit").await;
@@ -101,7 +101,7 @@ async fn the_curve_is_drawn(browser: &Browser, service: &Service) {
 
 async fn the_result_is_shown(browser: &Browser) {
     let size = "[document.querySelector('#picture').naturalWidth, document.querySelector('#picture').naturalHeight]";
-    assert_eq!(browser.value_of(size).await, json!([64, 48]));
+    assert_eq!(browser.value_of(size).await, json!([48, 36]));
     assert_eq!(browser.text_of("#state").await, "Finished");
     assert_eq!(browser.value_of("document.querySelector('#bar').value").await, 1);
 }
@@ -113,7 +113,7 @@ async fn the_downloads_are_pictures(browser: &Browser, service: &Service) {
         let response = service.http.get(link.as_str().unwrap()).send().await.unwrap();
         assert_eq!(response.headers()["content-type"], format.to_mime_type());
         let picture = image::load_from_memory_with_format(&response.bytes().await.unwrap(), format).unwrap();
-        assert_eq!((picture.width(), picture.height()), (64, 48), "{name}");
+        assert_eq!((picture.width(), picture.height()), (48, 36), "{name}");
     }
 }
 

@@ -468,7 +468,7 @@ function plotOf({ entries, stages }) {
 }
 
 function lossAxis({ low, high, width, y }) {
-  const steps = high - low > 2.2 ? [1] : high - low > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+  const steps = high - low > 3 ? [1] : high - low > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
   const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) }, (_, index) => Math.floor(low) + index);
   const ticks = decades.flatMap(decade => steps.map(step => step * 10 ** decade));
   const seen = ticks.filter(tick => Math.log10(tick) >= low && Math.log10(tick) <= high);
