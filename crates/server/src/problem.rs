@@ -269,3 +269,27 @@ pub(crate) fn of_panic(panic: Box<dyn Any + Send>) -> Response {
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     Problem::internal(&format_args!("a request handler panicked: {said}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_uri_and_a_title_of_its_own() {
+        let uris: HashSet<_> = Kind::ALL.map(Kind::uri).into();
+        let titles: HashSet<_> = Kind::ALL.map(Kind::title).into();
+        assert_eq!((uris.len(), titles.len()), (Kind::ALL.len(), Kind::ALL.len()));
+        assert!(Kind::ALL.iter().all(|kind| kind.status().is_client_error() || kind.status().is_server_error()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_message() {
+        let response = of_panic(Box::new("a secret".to_owned()));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+    }
+}

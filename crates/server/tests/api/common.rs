@@ -1,0 +1,215 @@
+//! A server on a port of its own, a client, and a worker played by hand.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
+use impasto_picture::{Format, Picture};
+use impasto_recipe::{Fingerprint, ProgressEntry, Size};
+use impasto_server::{BackboneInfo, Service, Settings, run};
+use reqwest::{
+    Client, Response, StatusCode,
+    header::HeaderMap,
+    multipart::{Form, Part},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// A service that runs for the length of a test.
+pub struct Server {
+    pub addr: SocketAddr,
+    pub jobs: JobStore,
+    pub blobs: BlobStore,
+    pub shutdown: CancellationToken,
+    pub running: JoinHandle<std::io::Result<()>>,
+    folder: TempDir,
+    client: Client,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let backbones = vec![BackboneInfo {
+            name: "vgg16".to_owned(),
+            default: true,
+            available: true,
+            source: Some("built in".to_owned()),
+            weights: None,
+        }];
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, settings };
+        let running = tokio::spawn(run(listener, service, shutdown.clone()));
+        Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(self.url(path)).send().await.unwrap()
+    }
+
+    pub async fn get_with(&self, path: &str, header: &str, value: &str) -> Response {
+        self.client.get(self.url(path)).header(header, value).send().await.unwrap()
+    }
+
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    pub async fn post(&self, path: &str) -> Response {
+        self.client.post(self.url(path)).send().await.unwrap()
+    }
+
+    pub async fn delete(&self, path: &str) -> Response {
+        self.client.delete(self.url(path)).send().await.unwrap()
+    }
+
+    pub async fn submit(&self, form: Form) -> Response {
+        self.client.post(self.url("/v1/jobs")).multipart(form).send().await.unwrap()
+    }
+
+    /// Submits a small job that is taken.
+    pub async fn submitted(&self) -> Value {
+        let response = self.submit(small_form()).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        response.json().await.unwrap()
+    }
+
+    /// Every file in the blob store, finished or not.
+    pub fn stored_files(&self) -> Vec<PathBuf> {
+        files_under(&self.blobs_folder())
+    }
+
+    pub fn blobs_folder(&self) -> PathBuf {
+        self.folder.path().join("blobs")
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("jobs.db")
+    }
+
+    /// Claims the job that is next and says what computes it.
+    pub async fn claim(&self) -> Claim {
+        let claim = self.jobs.claim(&WorkerName("tester".to_owned()), Duration::from_secs(600)).await.unwrap().unwrap();
+        self.jobs.begin(&claim.key, &fingerprint()).await.unwrap();
+        claim
+    }
+
+    /// Finishes the job of `claim` with `picture`.
+    pub async fn finish(&self, claim: &Claim, picture: &Picture) {
+        let key = BlobKey::result(&claim.key);
+        self.blobs.put(&key, picture.encode(Format::Png).unwrap().into()).await.unwrap();
+        self.jobs.succeed(&claim.key, &key).await.unwrap();
+    }
+
+    /// A job that has a result.
+    pub async fn finished(&self, picture: &Picture) -> Value {
+        let job = self.submitted().await;
+        let claim = self.claim().await;
+        assert_eq!(claim.key.job, id_of(&job));
+        self.finish(&claim, picture).await;
+        job
+    }
+}
+
+pub fn fingerprint() -> Fingerprint {
+    Fingerprint {
+        backbone: "vgg16".to_owned(),
+        weights: "00".to_owned(),
+        device: "cpu".to_owned(),
+        precision: "f32".to_owned(),
+        kernels: "tester".to_owned(),
+    }
+}
+
+pub fn entry(stage: u32, epoch: u32) -> ProgressEntry {
+    ProgressEntry {
+        stage,
+        epoch,
+        content: 1.0,
+        style: 2.0,
+        tv: 0.5,
+        total: 3.5,
+        learning_rate: 0.08,
+        seconds_per_epoch: 0.25,
+    }
+}
+
+/// A picture whose pixels differ.
+pub fn picture(width: u32, height: u32) -> Picture {
+    let size = Size::new(width, height);
+    let values = (0..size.pixels() * 3).map(|n| (n * 7 % 256) as f32 / 255.0);
+    Picture::new(size, values.collect()).unwrap()
+}
+
+pub fn png(width: u32, height: u32) -> Vec<u8> {
+    picture(width, height).encode(Format::Png).unwrap()
+}
+
+pub fn file(bytes: Vec<u8>) -> Part {
+    Part::bytes(bytes).file_name("picture.png")
+}
+
+/// The least that makes a job.
+pub fn small_form() -> Form {
+    Form::new().part("content", file(png(48, 32))).part("style", file(png(24, 40)))
+}
+
+pub fn path_of(job: &Value) -> String {
+    job["links"]["self"].as_str().unwrap().to_owned()
+}
+
+pub fn id_of(job: &Value) -> JobId {
+    job["id"].as_str().unwrap().parse().unwrap()
+}
+
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).unwrap_or_else(|| panic!("no header {name} in {headers:?}")).to_str().unwrap()
+}
+
+/// The problem in `response`, which has to be one of this status and type.
+pub async fn problem(response: Response, status: u16, kind: &str) -> Value {
+    let actual = response.status().as_u16();
+    let content_type = response.headers().get("content-type").cloned();
+    let text = response.text().await.unwrap();
+    assert_eq!(actual, status, "{text}");
+    assert_eq!(content_type.unwrap(), "application/problem+json");
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+    assert_eq!(problem["status"], status);
+    assert!(!problem["title"].as_str().unwrap().is_empty());
+    assert!(!problem["detail"].as_str().unwrap().is_empty());
+    problem
+}
+
+/// Waits until `done`, of which nobody sends word.
+pub async fn until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .flat_map(|entry| if entry.path().is_dir() { files_under(&entry.path()) } else { vec![entry.path()] })
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! The description of the API.
+
+use impasto_recipe::{BackboneChoice, Objective, Options, Precision, Preset, StyleFit};
+
+use crate::common::Server;
+
+#[test]
+fn the_file_says_what_the_code_says() {
+    let file = include_str!("../../../../openapi.yaml");
+    assert!(
+        file == impasto_server::openapi_yaml(),
+        "openapi.yaml is out of date: run `impasto openapi > openapi.yaml`"
+    );
+}
+
+/// The part of the description that is the schema `name`.
+fn schema(name: &str) -> String {
+    let description = impasto_server::openapi_yaml();
+    let lines = description.lines().skip_while(|line| *line != format!("    {name}:")).skip(1);
+    lines.take_while(|line| line.starts_with("     ")).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn the_form_has_every_option() {
+    let form = schema("JobForm");
+    let properties = form.lines().take_while(|line| *line != "      example:");
+    let fields = properties.filter_map(|line| line.strip_prefix("        ")?.strip_suffix(':'));
+    let fields: Vec<_> = fields.filter(|field| !field.starts_with([' ', '-'])).collect();
+    let known: Vec<_> = ["content", "style"].iter().chain(Options::NAMES).copied().collect();
+    assert_eq!(fields, known);
+}
+
+#[test]
+fn choices_are_spelled_as_requests_spell_them() {
+    for (name, choices) in [
+        ("BackboneChoice", BackboneChoice::NAMES),
+        ("Objective", Objective::NAMES),
+        ("Precision", Precision::NAMES),
+        ("Preset", Preset::NAMES),
+        ("StyleFit", StyleFit::NAMES),
+    ] {
+        let schema = schema(name);
+        let given: Vec<_> = schema.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
+        assert_eq!(given, choices, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_service_hands_it_out() {
+    let server = Server::start().await;
+    let response = server.get("/openapi.yaml").await;
+    assert_eq!(response.headers()["content-type"], "application/yaml");
+    assert_eq!(response.text().await.unwrap(), impasto_server::openapi_yaml());
+}
+
+#[tokio::test]
+async fn the_page_has_every_endpoint() {
+    let server = Server::start().await;
+    let page = server.get("/docs").await.text().await.unwrap();
+    let description = impasto_server::openapi_yaml();
+    let operations: Vec<_> = description.lines().filter_map(|line| line.trim().strip_prefix("operationId: ")).collect();
+    assert!(operations.len() >= 12);
+    for operation in operations {
+        assert!(page.contains(&format!("<section id=\"{operation}\">")), "{operation}");
+        assert!(page.contains(&format!("href=\"#{operation}\"")), "{operation}");
+    }
+}

@@ -1,0 +1,199 @@
+//! The service itself: pages, health, numbers, headers.
+
+use std::io::Write;
+
+use impasto_server::Settings;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::common::{Server, header, problem, small_form};
+
+#[tokio::test]
+async fn the_backbones_are_those_it_was_told_of() {
+    let server = Server::start().await;
+    let answer: Value = server.get("/v1/backbones").await.json().await.unwrap();
+    let vgg16 = json!({"name": "vgg16", "default": true, "available": true, "source": "built in", "weights": null});
+    assert_eq!(answer, json!({"backbones": [vgg16]}));
+}
+
+#[tokio::test]
+async fn pages_load_nothing_from_elsewhere() {
+    let server = Server::start().await;
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/docs", "text/html"),
+        ("/studio.css", "text/css"),
+        ("/docs.css", "text/css"),
+        ("/studio.js", "text/javascript"),
+    ] {
+        let response = server.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert!(header(response.headers(), "content-type").starts_with(kind), "{path}");
+        let policy = header(response.headers(), "content-security-policy").to_owned();
+        assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{policy}");
+        let text = response.text().await.unwrap();
+        for elsewhere in ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "url(http", "@import"] {
+            assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_healthy_service_says_so() {
+    let server = Server::start().await;
+    for path in ["/healthz", "/readyz"] {
+        let response = server.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(response.json::<Value>().await.unwrap(), json!({"status": "ok"}));
+    }
+    assert!(server.stored_files().is_empty());
+}
+
+#[tokio::test]
+async fn without_its_blob_store_it_is_not_ready() {
+    let server = Server::start().await;
+    std::fs::remove_dir_all(server.blobs_folder()).unwrap();
+    std::fs::write(server.blobs_folder(), "a file in its place").unwrap();
+    problem(server.get("/readyz").await, 503, "unavailable").await;
+    problem(server.submit(small_form()).await, 503, "unavailable").await;
+    assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn without_its_job_store_it_is_not_ready() {
+    let server = Server::start().await;
+    server.submitted().await;
+    // The database file and what is not yet in it; a file that is shorter would take the whole process down.
+    for file in [server.database(), server.database().with_extension("db-wal")] {
+        let length = std::fs::metadata(&file).unwrap().len() as usize;
+        std::fs::OpenOptions::new().write(true).open(&file).unwrap().write_all(&vec![0xff; length]).unwrap();
+    }
+    let response = server.get("/v1/jobs").await;
+    assert!(response.headers().contains_key("retry-after"));
+    problem(response, 503, "unavailable").await;
+    problem(server.get("/readyz").await, 503, "unavailable").await;
+    problem(server.get("/metrics").await, 503, "unavailable").await;
+    assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_numbers_are_of_this_service_alone() {
+    let (server, other) = (Server::start().await, Server::start().await);
+    server.submitted().await;
+    let first = server.submitted().await;
+    server.claim().await;
+    server.get(first["links"]["self"].as_str().unwrap()).await;
+    server.get("/v1/jobs/abc").await;
+    server.get("/nowhere").await;
+    let response = server.get("/metrics").await;
+    assert_eq!(header(response.headers(), "content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let text = response.text().await.unwrap();
+    for line in [
+        r#"impasto_http_requests_total{method="GET",route="/v1/jobs/{id}",status="200"} 1"#,
+        r#"impasto_http_requests_total{method="GET",route="/v1/jobs/{id}",status="404"} 1"#,
+        r#"impasto_http_requests_total{method="GET",route="none",status="404"} 1"#,
+        r#"impasto_http_requests_total{method="POST",route="/v1/jobs",status="202"} 2"#,
+        r#"impasto_http_request_duration_seconds_count{method="GET",route="/v1/jobs/{id}"} 2"#,
+        r#"impasto_jobs{status="queued"} 1"#,
+        r#"impasto_jobs{status="running"} 1"#,
+        r#"impasto_jobs{status="failed"} 0"#,
+        "impasto_queue_depth 1",
+        "# TYPE impasto_http_request_duration_seconds histogram",
+    ] {
+        assert!(text.lines().any(|given| given == line), "{line}\n\n{text}");
+    }
+    let text = other.get("/metrics").await.text().await.unwrap();
+    assert!(!text.contains("POST") && text.contains("impasto_queue_depth 0"), "{text}");
+}
+
+#[tokio::test]
+async fn there_is_nothing_there() {
+    let server = Server::start().await;
+    for path in ["/nowhere", "/v1", "/v1/jobs/", "/v2/jobs", "/v1/jobs/a/b"] {
+        problem(server.get(path).await, 404, "no-such-route").await;
+    }
+    for (method, path, allowed) in [
+        (Method::PUT, "/v1/jobs", "GET,HEAD,POST"),
+        (Method::PATCH, "/v1/jobs/abc", "DELETE,GET,HEAD"),
+        (Method::GET, "/v1/jobs/abc/cancel", "POST"),
+        (Method::POST, "/healthz", "GET,HEAD"),
+    ] {
+        let response = server.request(method, path).send().await.unwrap();
+        let mut methods: Vec<_> = header(response.headers(), "allow").split(',').map(str::trim).collect();
+        methods.sort_unstable();
+        assert_eq!(methods.join(","), allowed, "{path}");
+        problem(response, 405, "method-not-allowed").await;
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_protect_it() {
+    let server = Server::start().await;
+    for path in ["/v1/jobs", "/v1/jobs/abc", "/nowhere", "/", "/metrics"] {
+        let response = server.get(path).await;
+        let headers = response.headers();
+        assert_eq!(header(headers, "x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(header(headers, "referrer-policy"), "no-referrer", "{path}");
+        assert!(header(headers, "content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert!(!header(headers, "x-request-id").is_empty(), "{path}");
+    }
+    let response = server.get_with("/healthz", "x-request-id", "mine").await;
+    assert_eq!(header(response.headers(), "x-request-id"), "mine");
+}
+
+fn cors_headers(response: &reqwest::Response) -> Vec<&str> {
+    let names = response.headers().keys().map(reqwest::header::HeaderName::as_str);
+    names.filter(|name| name.starts_with("access-control-")).collect()
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_use_the_api() {
+    let origin = "https://example.com";
+    let server = Server::start_with(|settings| settings.cors_origins = vec![origin.to_owned()]).await;
+    let response = server.get_with("/v1/jobs/abc", "origin", origin).await;
+    assert_eq!(header(response.headers(), "access-control-allow-origin"), origin);
+    assert!(header(response.headers(), "access-control-expose-headers").contains("etag"));
+    let preflight = server.request(Method::OPTIONS, "/v1/jobs/abc").header("origin", origin);
+    let response = preflight.header("access-control-request-method", "DELETE").send().await.unwrap();
+    assert!(response.status().is_success());
+    assert_eq!(header(response.headers(), "access-control-allow-origin"), origin);
+    assert!(header(response.headers(), "access-control-allow-methods").contains("DELETE"));
+
+    for stranger in ["https://example.org", "http://example.com", "https://example.com.evil.example", "null"] {
+        let response = server.get_with("/v1/jobs", "origin", stranger).await;
+        assert_eq!(cors_headers(&response), Vec::<&str>::new(), "{stranger}");
+        let preflight = server.request(Method::OPTIONS, "/v1/jobs").header("origin", stranger);
+        let response = preflight.header("access-control-request-method", "POST").send().await.unwrap();
+        assert_eq!(cors_headers(&response), Vec::<&str>::new(), "{stranger}");
+    }
+}
+
+#[tokio::test]
+async fn no_origin_is_allowed_unless_it_is_said() {
+    let server = Server::start().await;
+    let response = server.get_with("/v1/jobs", "origin", "https://example.com").await;
+    assert_eq!(cors_headers(&response), Vec::<&str>::new());
+    let server = Server::start_with(|settings| settings.cors_origins = vec!["*".to_owned()]).await;
+    let response = server.get_with("/v1/jobs", "origin", "https://example.com").await;
+    assert_eq!(header(response.headers(), "access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_none_is_refused_at_the_start() {
+    for origin in ["example.com", "https://example.com/", "https://", "https://Example.com", "https://*.example.com"] {
+        let server = Server::start_with(|settings| settings.cors_origins = vec![origin.to_owned()]).await;
+        let error = server.running.await.unwrap().unwrap_err();
+        assert!(error.to_string().contains(origin), "{error}");
+    }
+}
+
+#[test]
+fn settings_are_read_under_their_names() {
+    let settings: Settings = serde_json::from_value(json!({"max_file_bytes": 5, "cors_origins": ["*"]})).unwrap();
+    assert_eq!(settings.max_file_bytes, 5);
+    assert_eq!(settings.max_queued, Settings::default().max_queued);
+    let unknown = serde_json::from_value::<Settings>(json!({"max_file_byte": 5})).unwrap_err();
+    assert!(unknown.to_string().contains("max_file_byte"), "{unknown}");
+    let zero = serde_json::from_value::<Settings>(json!({"decoders": 0}));
+    assert!(zero.is_err());
+}
