@@ -37,8 +37,7 @@ fn folder_with_pictures() -> tempfile::TempDir {
 #[test]
 fn losses_are_printed_key_for_key_as_the_reference_prints_them() {
     let folder = folder_with_pictures();
-    let arguments =
-        "stylize --content a.png --style b.png --style c.png --style-weights 2,1 -o out.webp --stages 24x16:3,48x32:2 \
+    let arguments = "stylize --content a.png --style b.png --style c.png --style-weights 2,1 -o out.webp --stages 24x16:3,48x32:2 \
          --report-every 2 --losses json --threads 1";
     let output = impasto(folder.path(), &arguments.split_whitespace().collect::<Vec<_>>());
     let lines: Vec<Value> =

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// A job of two stages that takes a few seconds: long enough to be disturbed in its middle.
-const LONG: &[(&str, &str)] = &[("stages", "48x36:120,64x48:40:20"), ("report_every", "10"), ("learning_rate", "0.05")];
+const LONG: &[(&str, &str)] = &[("stages", "48x36:40,64x48:12:6"), ("report_every", "3"), ("learning_rate", "0.05")];
 /// The shortest job that reports.
 const SHORT: &[(&str, &str)] = &[("stages", "32x24:4"), ("report_every", "2")];
 /// One that nobody waits for to end.

@@ -1,5 +1,7 @@
 //! Logs: on standard error, as text or as JSON.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
@@ -9,7 +11,8 @@ use crate::configuration::{LogFormat, LogSettings};
 pub fn start(settings: &LogSettings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.filter)
         .with_context(|| format!("log.filter = \"{}\" is no filter", settings.filter))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),

@@ -116,6 +116,8 @@ impl Supervisor {
 
 /// Waits for the worker to end, asking it to once `shutdown` comes. Says how it ended.
 async fn see_out(mut child: Child, shutdown: &CancellationToken) -> String {
+    // Waiting for a child would close its standard input, and with it the worker's hold on this process.
+    let _lifeline = child.stdin.take();
     tokio::select! {
         ended = child.wait() => return describe(ended),
         () = shutdown.cancelled() => {}

@@ -72,9 +72,4 @@ impl Picture {
     pub fn rgb(&self) -> &[f32] {
         &self.rgb
     }
-
-    /// The values of [`Picture::rgb`], without a copy.
-    pub fn into_rgb(self) -> Vec<f32> {
-        self.rgb
-    }
 }

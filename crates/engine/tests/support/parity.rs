@@ -26,6 +26,7 @@ pub struct Run {
 
 /// The losses that the reference printed.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[allow(dead_code, reason = "the example prints less than the test compares")]
 pub struct Entry {
     pub stage: u32,
     pub epoch: u32,
