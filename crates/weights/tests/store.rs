@@ -97,7 +97,7 @@ fn the_list_tells_of_both() {
     assert_eq!((vgg19.architecture, &vgg19.source), (Architecture::Vgg19, &Source::Hub));
     assert!(matches!(vgg19.report, Err(WeightsError::NotHere(Architecture::Vgg19))));
 
-    fs::write(folder.path().join("vgg19.safetensors"), &VGG19[..1000]).unwrap();
+    fs::write(folder.path().join("vgg19.safetensors"), &VGG19[..10_000]).unwrap();
     let broken = &store(settings(folder.path())).list()[1];
     assert!(matches!(broken.source, Source::Cache(_)));
     assert!(broken.report.as_ref().unwrap_err().to_string().contains("cut off"));
