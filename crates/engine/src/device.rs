@@ -76,6 +76,7 @@ impl DeviceChoice {
     /// The device this means on this machine.
     pub fn resolve(self) -> DeviceName {
         match self {
+            // There is always one: the processor, where there is no GPU.
             Self::Auto => available_devices()[0],
             Self::Named(name) => name,
         }

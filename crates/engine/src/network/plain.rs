@@ -68,8 +68,8 @@ impl PlainNetwork {
     }
 }
 
-/// The same kernel, laid out in memory as candle's CPU convolution brings it to at every call: it then takes a seventh of
-/// the time for small images.
+/// The same kernel, laid out in memory as candle's CPU convolution brings it to at every call: that copy is then a straight
+/// one.
 fn channels_innermost(kernel: &Tensor) -> Result<Tensor> {
     kernel.permute((0, 2, 3, 1))?.contiguous()?.permute((0, 3, 1, 2))
 }
