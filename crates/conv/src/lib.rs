@@ -1,44 +1,29 @@
-//! 3x3 convolution of stride 1 and zero padding 1 on CPUs.
+//! 3x3 convolution of stride 1 and zero padding 1 on CPUs, forward and back to its input, with what stands around it in a
+//! VGG fused in: bias, ReLU, 2x2 pooling, and the products of Gram matrices.
 //!
-//! What stands here so far is the algebra that every implementation shares: a convolution's gradient with respect to its
-//! input is again such a convolution, with the [`turned`] kernel.
-#![forbid(unsafe_code)]
+//! Everything works on [`Activations`], whose channels lie in blocks of 16: one [`Lanes`] is one pixel's 16 channels, a
+//! cache line, and one AVX-512 register. Convolutions go by Winograd's F(4x4, 3x3) (Lavin and Gray, 2016), which needs a
+//! quarter of the products. The arithmetic is written once, over the trait `Simd`, and compiled for AVX-512, AVX2 with FMA
+//! and any CPU; a [`Form`] says which of them runs. Work is split over rayon's threads in such a way that every sum is
+//! taken in the same order for any number of them.
 
-/// Taps of a kernel: three rows of three.
-const TAPS: usize = 9;
+mod activations;
+mod backward;
+mod form;
+mod forward;
+mod gates;
+mod gram;
+mod product;
+mod shared;
+mod simd;
+mod turned;
+mod winograd;
 
-/// The kernel (out, in, 3, 3), its taps turned by half a turn and its channels swapped: (in, out, 3, 3). Convolving the
-/// gradient at the output with it gives the gradient at the input.
-///
-/// # Panics
-/// When `kernel` has not `out_channels * in_channels * 9` numbers.
-pub fn turned(kernel: &[f32], out_channels: usize, in_channels: usize) -> Vec<f32> {
-    assert_eq!(kernel.len(), out_channels * in_channels * TAPS, "a kernel of (out, in, 3, 3) numbers");
-    let mut turned = Vec::with_capacity(kernel.len());
-    for input in 0..in_channels {
-        for output in 0..out_channels {
-            let taps = &kernel[(output * in_channels + input) * TAPS..][..TAPS];
-            turned.extend(taps.iter().rev());
-        }
-    }
-    turned
-}
-
-#[cfg(test)]
-mod tests {
-    use super::turned;
-
-    #[test]
-    fn turning_twice_changes_nothing() {
-        let kernel: Vec<f32> = (0..2 * 3 * 9).map(|n| n as f32).collect();
-        assert_eq!(turned(&turned(&kernel, 2, 3), 3, 2), kernel);
-    }
-
-    #[test]
-    fn taps_turn_and_channels_swap() {
-        let kernel: Vec<f32> = (0..2 * 9).map(|n| n as f32).collect();
-        let turned = turned(&kernel, 1, 2);
-        assert_eq!(turned[..9], [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0]);
-        assert_eq!(turned[9], 17.0);
-    }
-}
+pub use activations::{Activations, LANES, Lanes, Shape};
+pub use backward::{Backward, Tap, Through};
+pub use form::Form;
+pub use forward::{Forward, Pooling};
+pub use gates::Gates;
+pub use gram::{Symmetric, mix};
+pub use turned::turned;
+pub use winograd::{Convolution, Workspace};

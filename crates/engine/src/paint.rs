@@ -9,7 +9,7 @@ use crate::{
     adam::Adam,
     device::DeviceName,
     image,
-    network::{Backend, PlainNetwork, TermWeights, WeighedStyle},
+    network::{Aim, Backend, FusedNetwork, PlainNetwork, TermWeights, WeighedStyle},
     stage::{Clock, StageRun},
     vgg::Backbone,
 };
@@ -27,7 +27,7 @@ pub struct EngineSettings {
 
 /// A backbone on a device.
 pub struct Engine {
-    backbone: Backbone,
+    network: Box<dyn Backend>,
     device: Device,
     fingerprint: Fingerprint,
     /// On a CPU, the threads that compute; a GPU is driven from the calling thread, to which its stream belongs.
@@ -66,18 +66,22 @@ impl Engine {
     pub fn new(backbone: Backbone, settings: &EngineSettings) -> Result<Self, EngineError> {
         let precision = choose_precision(settings)?;
         let device = settings.device.open()?;
-        let threads = match settings.device {
-            DeviceName::Cpu => Some(thread_pool(settings)?),
-            DeviceName::Cuda(_) => None,
+        let (threads, network): (_, Box<dyn Backend>) = match settings.device {
+            DeviceName::Cpu => {
+                let threads = thread_pool(settings)?;
+                let network = threads.install(|| FusedNetwork::new(&backbone));
+                (Some(threads), Box::new(network))
+            }
+            DeviceName::Cuda(_) => (None, Box::new(PlainNetwork::new(&backbone, DType::F32, &device)?)),
         };
         let fingerprint = Fingerprint {
             backbone: backbone.architecture.to_string(),
-            weights: backbone.hash.clone(),
+            weights: backbone.hash,
             device: settings.device.kind().to_owned(),
             precision: precision.to_string(),
-            kernels: "candle".to_owned(),
+            kernels: network.kernels(),
         };
-        Ok(Self { backbone, device, fingerprint, threads })
+        Ok(Self { network, device, fingerprint, threads })
     }
 
     /// What decides the bytes of this engine's results.
@@ -99,10 +103,7 @@ impl Engine {
         if let Some(checkpoint) = from {
             checkpoint.fits(recipe, &self.fingerprint)?;
         }
-        let mut run = || {
-            let network = PlainNetwork::new(&self.backbone, recipe.objective, DType::F32, &self.device)?;
-            Run { engine: self, network: &network, recipe, subject }.to_the_end(from, observer)
-        };
+        let mut run = || Run { engine: self, recipe, subject }.to_the_end(from, observer);
         match &self.threads {
             Some(threads) => threads.install(run),
             None => run(),
@@ -137,7 +138,6 @@ fn thread_pool(settings: &EngineSettings) -> Result<rayon::ThreadPool, EngineErr
 /// One recipe on one subject.
 struct Run<'a> {
     engine: &'a Engine,
-    network: &'a dyn Backend,
     recipe: &'a Recipe,
     subject: &'a Subject,
 }
@@ -179,8 +179,12 @@ impl Run<'_> {
         let content = self.image_of(&self.subject.content, stage.size)?;
         let styles = self.styles_for(stage.size)?;
         let weights = self.recipe.weights;
-        let network =
-            self.network.aim(&content, &styles, TermWeights { content: weights.content, style: weights.style })?;
+        let network = self.engine.network.aim(&Aim {
+            objective: self.recipe.objective,
+            content: &content,
+            styles: &styles,
+            weights: TermWeights { content: weights.content, style: weights.style },
+        })?;
         let (image, adam, epoch) = match from {
             Some(checkpoint) => {
                 let (image, adam) = checkpoint.restore(device)?;

@@ -4,7 +4,7 @@ mod support;
 
 use candle_core::{DType, Device, Tensor};
 use impasto_engine::{
-    network::{Backend, PlainNetwork, TermWeights, WeighedStyle, pooling},
+    network::{Aim, Backend, PlainNetwork, TermWeights, WeighedStyle, pooling},
     vgg::Architecture,
 };
 use impasto_picture::Picture;
@@ -55,9 +55,10 @@ fn the_gradient_is_that_of_pytorch() {
         for (dtype, losses, tolerance) in [(DType::F32, "losses", 2e-5), (DType::F64, "losses_f64", 2e-5)] {
             let at = |name: &str| golden[name].to_dtype(dtype).unwrap();
             let backbone = seeded(Architecture::Vgg19, 16, 7);
-            let network = PlainNetwork::new(&backbone, objective, dtype, &Device::Cpu).unwrap();
+            let network = PlainNetwork::new(&backbone, dtype, &Device::Cpu).unwrap();
             let style = WeighedStyle { image: at("style"), weight: 1.0 };
-            let mut aimed = network.aim(&at("content"), &[style], weights).unwrap();
+            let mut aimed =
+                network.aim(&Aim { objective, content: &at("content"), styles: &[style], weights }).unwrap();
             let (terms, gradient) = aimed.terms_and_gradient(&at("x")).unwrap();
 
             let apart = relative_distance(&gradient, &want);

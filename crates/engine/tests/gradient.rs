@@ -4,7 +4,7 @@ mod support;
 
 use candle_core::{DType, Device, Tensor};
 use impasto_engine::{
-    network::{Backend, FeatureNetwork, PlainNetwork, TermWeights, WeighedStyle},
+    network::{Aim, Backend, FeatureNetwork, PlainNetwork, TermWeights, WeighedStyle},
     vgg::Architecture,
 };
 use impasto_recipe::Objective;
@@ -23,13 +23,13 @@ fn noise(seed: u64, height: usize, width: usize) -> Tensor {
 
 fn aimed(architecture: Architecture, objective: Objective) -> Box<dyn FeatureNetwork> {
     let backbone = seeded(architecture, 16, 3);
-    let network = PlainNetwork::new(&backbone, objective, DType::F64, &Device::Cpu).unwrap();
+    let network = PlainNetwork::new(&backbone, DType::F64, &Device::Cpu).unwrap();
     // Two styles of different sizes, one of them large and one small.
     let styles = [
         WeighedStyle { image: noise(11, 33, 48), weight: 0.7 },
         WeighedStyle { image: noise(12, 21, 19), weight: 0.3 },
     ];
-    network.aim(&noise(10, HEIGHT, WIDTH), &styles, WEIGHTS).unwrap()
+    network.aim(&Aim { objective, content: &noise(10, HEIGHT, WIDTH), styles: &styles, weights: WEIGHTS }).unwrap()
 }
 
 fn total(network: &mut dyn FeatureNetwork, image: &Tensor) -> f64 {

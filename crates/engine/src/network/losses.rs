@@ -3,7 +3,7 @@
 use candle_core::{DType, Result, Tensor};
 
 /// Below this a target has no energy worth dividing by: a black picture's.
-const LEAST_ENERGY: f64 = 1e-12;
+pub(crate) const LEAST_ENERGY: f64 = 1e-12;
 
 /// The Gram matrix F F^T / (c h w) of features F (c, h*w): (c, c).
 pub(crate) fn gram(features: &Tensor) -> Result<Tensor> {

@@ -1,13 +1,15 @@
 //! The seam between the optimisation and the networks that it looks through.
 
+mod fused;
 mod losses;
 mod plain;
 pub mod pooling;
 mod taps;
 
 use candle_core::{Result, Tensor};
+pub use fused::FusedNetwork;
+use impasto_recipe::Objective;
 pub use plain::PlainNetwork;
-pub use taps::Taps;
 
 /// The loss terms at one image, before weighing: scalars on the network's device, read only when somebody wants to know.
 #[derive(Debug, Clone)]
@@ -35,17 +37,29 @@ pub struct WeighedStyle {
     pub weight: f64,
 }
 
+/// What images are to be compared with, and how.
+pub struct Aim<'a> {
+    /// What is compared.
+    pub objective: Objective,
+    /// (1, 3, height, width), normalised.
+    pub content: &'a Tensor,
+    /// At least one.
+    pub styles: &'a [WeighedStyle],
+    /// What each term counts.
+    pub weights: TermWeights,
+}
+
 /// A backbone ready to look at images.
-pub trait Backend: Send {
+pub trait Backend: Send + Sync {
     /// How it computes, as a fingerprint names it, such as `candle`.
-    fn kernels(&self) -> &str;
+    fn kernels(&self) -> String;
 
     /// A network that compares images of the content image's size with the content's features and the styles' Gram
-    /// matrices. Images are (1, 3, height, width), normalised.
+    /// matrices.
     ///
     /// # Errors
     /// When the device fails or runs out of memory.
-    fn aim(&self, content: &Tensor, styles: &[WeighedStyle], weights: TermWeights) -> Result<Box<dyn FeatureNetwork>>;
+    fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>>;
 }
 
 /// Answers with the loss terms and their gradient at an image.

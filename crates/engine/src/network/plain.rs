@@ -3,18 +3,18 @@
 //! A backbone is a fixed chain, so its backward pass is written out instead of left to autograd, which would compute the
 //! kernels' gradients too.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use impasto_recipe::Objective;
 
 use super::{
-    Backend, FeatureNetwork, Taps, TermWeights, Terms, WeighedStyle,
+    Aim, Backend, FeatureNetwork, TermWeights, Terms,
     losses::{Target, gram, style_distance},
     pooling,
+    taps::Taps,
 };
-use crate::vgg::{Backbone, ConvLayer};
+use crate::vgg::{Architecture, Backbone, ConvLayer};
 
 /// One convolution with its weights, ready for both directions.
 struct Layer {
@@ -27,15 +27,16 @@ struct Layer {
     bias: Tensor,
 }
 
-/// The chain of layers that an objective needs.
-struct Chain {
-    taps: Taps,
-    layers: Vec<Layer>,
-}
-
 /// The plain candle implementation of [`Backend`].
 pub struct PlainNetwork {
-    chain: std::sync::Arc<Chain>,
+    architecture: Architecture,
+    layers: Arc<Vec<Layer>>,
+}
+
+/// The chain of layers, seen as an objective sees it.
+struct Chain {
+    taps: Taps,
+    layers: Arc<Vec<Layer>>,
 }
 
 impl PlainNetwork {
@@ -43,7 +44,7 @@ impl PlainNetwork {
     ///
     /// # Errors
     /// When the device fails, or a weight has not the shape that the layer before it asks for.
-    pub fn new(backbone: &Backbone, objective: Objective, dtype: DType, device: &Device) -> Result<Self> {
+    pub fn new(backbone: &Backbone, dtype: DType, device: &Device) -> Result<Self> {
         let weights = named_tensors(backbone, device)?;
         let features = VarBuilder::from_tensors(weights, dtype, device).pp("features");
         let layers = backbone
@@ -63,8 +64,7 @@ impl PlainNetwork {
                 })
             })
             .collect::<Result<_>>()?;
-        let taps = Taps::new(backbone.architecture, objective);
-        Ok(Self { chain: std::sync::Arc::new(Chain { taps, layers }) })
+        Ok(Self { architecture: backbone.architecture, layers: Arc::new(layers) })
     }
 }
 
@@ -88,16 +88,17 @@ fn named_tensors(backbone: &Backbone, device: &Device) -> Result<HashMap<String,
 }
 
 impl Backend for PlainNetwork {
-    fn kernels(&self) -> &str {
-        "candle"
+    fn kernels(&self) -> String {
+        "candle".to_owned()
     }
 
-    fn aim(&self, content: &Tensor, styles: &[WeighedStyle], weights: TermWeights) -> Result<Box<dyn FeatureNetwork>> {
-        let relative = self.chain.taps.relative();
-        let content_target = self.chain.content_features(content)?;
+    fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
+        let chain = Chain { taps: Taps::new(self.architecture, aim.objective), layers: self.layers.clone() };
+        let relative = chain.taps.relative();
+        let content_target = chain.content_features(aim.content)?;
         let mut grams: Vec<Tensor> = Vec::new();
-        for style in styles {
-            for (layer, own) in self.chain.style_grams(&style.image)?.into_iter().enumerate() {
+        for style in aim.styles {
+            for (layer, own) in chain.style_grams(&style.image)?.into_iter().enumerate() {
                 let part = (own * style.weight)?;
                 match grams.get_mut(layer) {
                     Some(sum) => *sum = (&*sum + part)?,
@@ -106,8 +107,8 @@ impl Backend for PlainNetwork {
             }
         }
         Ok(Box::new(AimedNetwork {
-            chain: self.chain.clone(),
-            weights,
+            chain,
+            weights: aim.weights,
             content: Target::new(content_target, relative)?,
             styles: grams.into_iter().map(|gram| Target::new(gram, relative)).collect::<Result<_>>()?,
         }))
@@ -118,7 +119,7 @@ impl Chain {
     /// Each convolution's output before ReLU, in order.
     fn forward(&self, image: &Tensor) -> Result<Vec<Tensor>> {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        for layer in self.layers.iter() {
             let input = match outputs.last() {
                 None => image.clone(),
                 Some(before) => self.input(layer, before)?,
@@ -186,7 +187,7 @@ fn rectified_gradient(before: &Tensor, upstream: &Tensor) -> Result<Tensor> {
 
 /// A chain with the targets of one stage.
 struct AimedNetwork {
-    chain: std::sync::Arc<Chain>,
+    chain: Chain,
     weights: TermWeights,
     content: Target,
     /// One for each style layer, in order.

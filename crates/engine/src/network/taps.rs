@@ -5,8 +5,8 @@ use impasto_recipe::Objective;
 use crate::vgg::{Architecture, ConvLayer};
 
 /// An objective on an architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taps {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taps {
     architecture: Architecture,
     objective: Objective,
 }
@@ -31,5 +31,10 @@ impl Taps {
     pub(crate) fn content(self, layer: &ConvLayer) -> bool {
         let place = if self.relative() { 2 } else { self.architecture.last_of_block_4() };
         (layer.block, layer.place) == (4, place)
+    }
+
+    /// Whether any loss looks at this layer.
+    pub(crate) fn any(self, layer: &ConvLayer) -> bool {
+        self.style(layer) || self.content(layer)
     }
 }

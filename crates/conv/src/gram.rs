@@ -1,0 +1,194 @@
+//! Gram matrices, and products with them.
+
+use rayon::prelude::*;
+
+use crate::{Activations, Form, LANES, Lanes, form::Work, product::Product, shared::Shared, simd::Simd};
+
+/// Pixels whose features stay in the cache while all pairs of channels are multiplied.
+const CHUNK: usize = 256;
+/// Strips that an image is split into at the most, each with a sum of its own.
+const MOST_STRIPS: usize = 64;
+/// Lanes that all strips' sums may fill.
+const SUMS: usize = (16 << 20) / size_of::<Lanes>();
+
+/// A symmetric matrix of channels x channels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Symmetric {
+    channels: usize,
+    /// (block of columns, row, 16 columns), zeros in channels to spare.
+    lanes: Vec<Lanes>,
+}
+
+impl Symmetric {
+    /// Zeros.
+    pub fn zeros(channels: usize) -> Self {
+        let blocks = channels.div_ceil(LANES);
+        Self { channels, lanes: vec![Lanes::ZERO; blocks * blocks * LANES] }
+    }
+
+    /// F F^T of features F (channels, pixels).
+    pub fn gram(form: Form, features: &Activations) -> Self {
+        let shape = features.shape();
+        let (blocks, pixels) = (shape.blocks(), shape.pixels());
+        let size = blocks * blocks * LANES;
+        // The number of strips depends on the shape alone, and so do the sums.
+        let strips = (pixels / CHUNK).clamp(1, MOST_STRIPS.min((SUMS / size).max(1)));
+        let mut sums = vec![Lanes::ZERO; strips * size];
+        sums.par_chunks_exact_mut(size).enumerate().for_each(|(strip, sums)| {
+            let range = pixels * strip / strips..pixels * (strip + 1) / strips;
+            form.run(Strip { features, blocks, pixels: range, sums });
+        });
+        let (first, others) = sums.split_at_mut(size);
+        first.par_chunks_mut(blocks * LANES).enumerate().for_each(|(column, sums)| {
+            for other in others.chunks_exact(size) {
+                for (sum, more) in sums.iter_mut().zip(&other[column * blocks * LANES..]) {
+                    for lane in 0..LANES {
+                        sum.0[lane] += more.0[lane];
+                    }
+                }
+            }
+        });
+        sums.truncate(size);
+        let mut matrix = Self { channels: shape.channels, lanes: sums };
+        matrix.mirror();
+        matrix
+    }
+
+    /// Copies what stands on one side of the diagonal to the other.
+    fn mirror(&mut self) {
+        let blocks = self.channels.div_ceil(LANES);
+        for column in 0..blocks {
+            for row in 0..column {
+                for lane in 0..LANES {
+                    for other in 0..LANES {
+                        let value = self.lanes[(column * blocks + row) * LANES + lane].0[other];
+                        self.lanes[(row * blocks + column) * LANES + other].0[lane] = value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// All values, channels to spare included: for what is done to each of them alike.
+    pub fn lanes(&self) -> &[Lanes] {
+        &self.lanes
+    }
+
+    /// All values, to be changed. Channels to spare must stay 0, and the matrix symmetric.
+    pub fn lanes_mut(&mut self) -> &mut [Lanes] {
+        &mut self.lanes
+    }
+
+    /// Its size.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Row by row, channels x channels.
+    pub fn to_rows(&self) -> Vec<f32> {
+        let rows = self.channels.div_ceil(LANES) * LANES;
+        let at = |row: usize, column: usize| self.lanes[column / LANES * rows + row].0[column % LANES];
+        (0..self.channels * self.channels).map(|index| at(index / self.channels, index % self.channels)).collect()
+    }
+}
+
+struct Strip<'a> {
+    features: &'a Activations,
+    blocks: usize,
+    pixels: std::ops::Range<usize>,
+    /// (block of columns, block of rows, row, 16 columns), of which only columns from the block of rows on are computed.
+    sums: &'a mut [Lanes],
+}
+
+impl Work for Strip<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let pixels = self.features.shape().pixels();
+        let mut start = self.pixels.start;
+        while start < self.pixels.end {
+            let k = CHUNK.min(self.pixels.end - start);
+            for block in 0..self.blocks {
+                let columns = self.blocks - block;
+                let features = &self.features.lanes[block * pixels + start..];
+                let sums = &mut self.sums[(block * self.blocks + block) * LANES..];
+                // The last block of columns is within the features, and within the sums.
+                assert!((columns - 1) * pixels + k <= features.len());
+                assert!((columns - 1) * self.blocks * LANES + LANES <= sums.len());
+                let product = Product {
+                    a: features.as_ptr().cast(),
+                    a_jump: LANES * LANES,
+                    b: features.as_ptr(),
+                    b_jump: pixels,
+                    c: sums.as_mut_ptr(),
+                    c_jump: self.blocks * LANES,
+                    k,
+                };
+                // SAFETY: A's rows are the 16 channels of `k` pixels of the first block, B's columns those of each block,
+                // both within the features; C has 16 rows
+                // of each of those blocks.
+                unsafe { simd.gram_product(product, columns) };
+            }
+            start += k;
+        }
+    }
+}
+
+/// Pixels that a thread takes at once.
+const PIXELS_AT_ONCE: usize = 14 * 16;
+
+/// S F of a symmetric matrix S and features F (channels, pixels), into `output` of F's shape.
+///
+/// # Panics
+/// When the matrix or the output does not have the size that belongs to the features.
+pub fn mix(form: Form, matrix: &Symmetric, features: &Activations, output: &mut Activations) {
+    let shape = features.shape();
+    assert_eq!(output.shape(), shape, "the shape of the output");
+    assert_eq!(matrix.channels, shape.channels, "the channels of the matrix");
+    let pixels = shape.pixels();
+    let output = Shared::new(&mut output.lanes);
+    (0..pixels.div_ceil(PIXELS_AT_ONCE)).into_par_iter().for_each(|part| {
+        let range = part * PIXELS_AT_ONCE..pixels.min((part + 1) * PIXELS_AT_ONCE);
+        form.run(Mix { features, matrix: &matrix.lanes, pixels: range, output: &output });
+    });
+}
+
+struct Mix<'a> {
+    features: &'a Activations,
+    matrix: &'a [Lanes],
+    pixels: std::ops::Range<usize>,
+    output: &'a Shared<'a, Lanes>,
+}
+
+impl Work for Mix<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let shape = self.features.shape();
+        let mut pixel = self.pixels.start;
+        while pixel < self.pixels.end {
+            let whole = self.pixels.end - pixel >= S::ROWS;
+            let rows = if whole { S::ROWS } else { 1 };
+            // SAFETY: these rows of every block are this call's alone: parts of the image do not overlap. A and C have them
+            // in each of the blocks, which `part` has checked for C and the equal shapes give for A; B has as many
+            // rows as there are channels.
+            unsafe {
+                let last_block = (shape.blocks() - 1) * shape.pixels();
+                self.output.part(last_block + pixel..last_block + pixel + rows);
+                let product = Product {
+                    a: self.features.lanes.as_ptr().add(pixel).cast(),
+                    a_jump: shape.pixels() * LANES,
+                    b: self.matrix.as_ptr(),
+                    b_jump: shape.blocks() * LANES,
+                    c: self.output.part(pixel..pixel + rows).as_mut_ptr(),
+                    c_jump: shape.pixels(),
+                    k: shape.channels,
+                };
+                if whole {
+                    simd.panel_product(product, shape.blocks());
+                } else {
+                    simd.row_product(product, shape.blocks());
+                }
+            }
+            pixel += rows;
+        }
+    }
+}

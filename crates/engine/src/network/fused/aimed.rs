@@ -1,0 +1,111 @@
+//! The chain with the targets of one stage.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Error, Result, Tensor};
+use impasto_conv::{Activations, Lanes, Symmetric, Workspace, mix};
+
+use super::{
+    super::{Aim, FeatureNetwork, TermWeights, Terms, taps::Taps},
+    chain::{Layer, Passes},
+    losses::{ContentTarget, StyleTarget, add_part, normalised_gram},
+};
+
+pub(super) struct AimedNetwork {
+    layers: Arc<Vec<Layer>>,
+    taps: Taps,
+    workspace: Workspace,
+    passes: Passes,
+    weights: TermWeights,
+    content: ContentTarget,
+    /// At the layers where the style is compared.
+    styles: Vec<Option<StyleTarget>>,
+}
+
+/// What the losses say of an image.
+struct Verdict {
+    content: f64,
+    style: f64,
+    /// At the layers where the style is compared: the matrix that makes the gradient of the features.
+    matrices: Vec<Option<Symmetric>>,
+}
+
+impl AimedNetwork {
+    pub fn new(layers: Arc<Vec<Layer>>, taps: Taps, workspace: Workspace, aim: &Aim<'_>) -> Result<Self> {
+        let relative = taps.relative();
+        let mut grams: Vec<Option<Symmetric>> = layers.iter().map(|_| None).collect();
+        for style in aim.styles {
+            let (height, width) = size(&style.image)?;
+            let mut passes = Passes::new(&layers, taps, height, width);
+            passes.forward(&layers, &workspace, &planes(&style.image)?);
+            for (number, _) in layers.iter().enumerate().filter(|(_, layer)| taps.style(&layer.place)) {
+                let own = normalised_gram(workspace.form(), passes.features(number));
+                let sum = grams[number].get_or_insert_with(|| Symmetric::zeros(own.channels()));
+                add_part(sum, style.weight, &own);
+            }
+        }
+        let (height, width) = size(aim.content)?;
+        let mut passes = Passes::new(&layers, taps, height, width);
+        passes.forward(&layers, &workspace, &planes(aim.content)?);
+        let content = layers.iter().position(|layer| taps.content(&layer.place));
+        let content = content.ok_or_else(|| Error::msg("the backbone has no content layer"))?;
+        let content = ContentTarget::new(passes.features(content).clone(), relative);
+        let styles = grams.into_iter().map(|gram| gram.map(|gram| StyleTarget::new(gram, relative))).collect();
+        Ok(Self { layers, taps, workspace, passes, weights: aim.weights, content, styles })
+    }
+
+    fn look(&mut self, image: &Tensor) -> Result<Verdict> {
+        self.passes.forward(&self.layers, &self.workspace, &planes(image)?);
+        let mut verdict = Verdict { content: 0.0, style: 0.0, matrices: Vec::new() };
+        for (number, layer) in self.layers.iter().enumerate() {
+            if self.taps.content(&layer.place) {
+                verdict.content = self.content.distance(self.passes.features(number));
+            }
+            verdict.matrices.push(self.styles[number].as_ref().map(|target| {
+                let features = self.passes.features(number);
+                let (distance, matrix) = target.distance(self.workspace.form(), features, self.weights.style);
+                verdict.style += distance;
+                matrix
+            }));
+        }
+        Ok(verdict)
+    }
+}
+
+impl FeatureNetwork for AimedNetwork {
+    fn terms(&mut self, image: &Tensor) -> Result<Terms> {
+        self.look(image)?.terms()
+    }
+
+    fn terms_and_gradient(&mut self, image: &Tensor) -> Result<(Terms, Tensor)> {
+        let verdict = self.look(image)?;
+        let Self { layers, taps, workspace, passes, weights, content, .. } = self;
+        let tap = |number: usize, features: &Activations, gradient: &mut Activations| {
+            match &verdict.matrices[number] {
+                Some(matrix) => mix(workspace.form(), matrix, features, gradient),
+                None => gradient.lanes_mut().fill(Lanes::ZERO),
+            }
+            if taps.content(&layers[number].place) {
+                content.add_gradient(features, weights.content, gradient);
+            }
+        };
+        let gradient = passes.backward(layers, workspace, tap);
+        Ok((verdict.terms()?, Tensor::from_vec(gradient, image.shape(), &Device::Cpu)?))
+    }
+}
+
+impl Verdict {
+    fn terms(&self) -> Result<Terms> {
+        Ok(Terms { content: Tensor::new(self.content, &Device::Cpu)?, style: Tensor::new(self.style, &Device::Cpu)? })
+    }
+}
+
+/// (height, width) of an image (1, 3, height, width).
+fn size(image: &Tensor) -> Result<(usize, usize)> {
+    let (_, _, height, width) = image.dims4()?;
+    Ok((height, width))
+}
+
+fn planes(image: &Tensor) -> Result<Vec<f32>> {
+    image.flatten_all()?.to_vec1()
+}

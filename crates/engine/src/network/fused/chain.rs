@@ -1,0 +1,155 @@
+//! The chain of convolutions, forward and back, at one image size.
+
+use impasto_conv::{
+    Activations, Backward, Convolution as Kernels, Forward, Gates, Pooling, Shape, Tap, Through, Workspace, turned,
+};
+
+use super::super::{pooling::AVERAGE_GAIN, taps::Taps};
+use crate::vgg::{ConvLayer, Convolution};
+
+/// One convolution, ready for both directions.
+pub(super) struct Layer {
+    pub place: ConvLayer,
+    /// Whether a pooling stands behind it.
+    pooled: bool,
+    forward: Kernels,
+    backward: Kernels,
+}
+
+impl Layer {
+    pub fn new(place: ConvLayer, pooled: bool, convolution: &Convolution) -> Self {
+        let Convolution { in_channels: inn, out_channels: out, kernel, bias } = convolution;
+        let turned = turned(kernel, *out, *inn);
+        Self {
+            place,
+            pooled,
+            forward: Kernels::new(*inn, *out, kernel, bias),
+            backward: Kernels::new(*out, *inn, &turned, &vec![0.0; *inn]),
+        }
+    }
+}
+
+/// What a forward pass leaves at a layer.
+struct Trace {
+    shape: Shape,
+    gates: Gates,
+    /// Where the losses look: the features that they see.
+    features: Option<Activations>,
+}
+
+/// The buffers of passes over images of one size.
+pub(super) struct Passes {
+    taps: Taps,
+    image: Activations,
+    traces: Vec<Trace>,
+    /// Two that take turns in holding what goes from layer to layer.
+    current: Activations,
+    spare: Activations,
+}
+
+impl Passes {
+    pub fn new(layers: &[Layer], taps: Taps, height: usize, width: usize) -> Self {
+        let image = Activations::zeros(Shape { channels: 3, height, width });
+        let mut size = image.shape();
+        let traces = layers.iter().map(|layer| {
+            let shape = size.with_channels(layer.forward.out_channels());
+            size = if layer.pooled { shape.pooled() } else { shape };
+            Trace {
+                shape,
+                gates: if layer.pooled { Gates::of_pooling(shape) } else { Gates::of_relu(shape) },
+                features: taps.any(&layer.place).then(|| Activations::zeros(shape)),
+            }
+        });
+        let traces = traces.collect();
+        let nothing = Activations::zeros(Shape { channels: 0, height: 0, width: 0 });
+        Self { taps, image, traces, current: nothing.clone(), spare: nothing }
+    }
+
+    /// The features at a layer where the losses look, after [`Passes::forward`].
+    pub fn features(&self, layer: usize) -> &Activations {
+        // `new` has made room at every layer for which `Taps::any` holds, and only those are asked for.
+        self.traces[layer].features.as_ref().expect("the losses look at this layer")
+    }
+
+    /// Runs an image, (3, height, width), through all layers.
+    pub fn forward(&mut self, layers: &[Layer], workspace: &Workspace, image: &[f32]) {
+        let relative = self.taps.relative();
+        self.image.fill_from_planes(image);
+        let pooling = if relative { Pooling::Average(AVERAGE_GAIN as f32) } else { Pooling::Maximum };
+        for number in 0..layers.len() {
+            let layer = &layers[number];
+            let (before, rest) = self.traces.split_at_mut(number);
+            let trace = &mut rest[0];
+            // Features serve as the next layer's input too, unless a pooling lies between.
+            let (input, rectify) = match before.last() {
+                None => (&self.image, false),
+                Some(Trace { features: Some(features), .. }) if !layers[number - 1].pooled => (features, !relative),
+                Some(_) => (&self.current, false),
+            };
+            let is_last = number + 1 == layers.len();
+            let passes_on = !is_last && (layer.pooled || trace.features.is_none());
+            if passes_on {
+                self.spare.reshape(if layer.pooled { trace.shape.pooled() } else { trace.shape });
+            }
+            let output = Forward {
+                features: trace.features.as_mut(),
+                features_rectified: relative,
+                next: passes_on.then_some(&mut self.spare),
+                pooling: layer.pooled.then_some(pooling),
+                gates: &mut trace.gates,
+            };
+            layer.forward.forward(workspace, input, rectify, output);
+            if passes_on {
+                std::mem::swap(&mut self.current, &mut self.spare);
+            }
+        }
+    }
+
+    /// Carries the losses' gradients at their features back to the image, (3, height, width). `tap` sets its last argument
+    /// to the gradient at the features of the layer that its first names.
+    pub fn backward(
+        &mut self,
+        layers: &[Layer],
+        workspace: &Workspace,
+        mut tap: impl FnMut(usize, &Activations, &mut Activations),
+    ) -> Vec<f32> {
+        let relative = self.taps.relative();
+        let share = if relative { AVERAGE_GAIN as f32 / 4.0 } else { 1.0 };
+        let (mut gradient, mut spare) = (&mut self.current, &mut self.spare);
+        for (number, layer) in layers.iter().enumerate().rev() {
+            let trace = &self.traces[number];
+            if number + 1 == layers.len() {
+                gradient.reshape(trace.shape);
+                match &trace.features {
+                    Some(features) => tap(number, features, gradient),
+                    None => gradient.lanes_mut().fill(impasto_conv::Lanes::ZERO),
+                }
+                if relative {
+                    trace.gates.close(gradient);
+                }
+            }
+            let Some(before) = number.checked_sub(1) else {
+                spare.reshape(self.image.shape());
+                let back = Backward { through: Through::Nothing, tap: Tap::None, gradient: spare };
+                layer.backward.backward(workspace, gradient, back);
+                return spare.to_planes();
+            };
+            let trace = &self.traces[before];
+            spare.reshape(trace.shape);
+            let looked_at = match &trace.features {
+                Some(features) => {
+                    tap(before, features, spare);
+                    if relative { Tap::AfterRelu } else { Tap::BeforeRelu }
+                }
+                None => Tap::None,
+            };
+            let through = match layers[before].pooled {
+                true => Through::Pooling(&trace.gates, share),
+                false => Through::Relu(&trace.gates),
+            };
+            layer.backward.backward(workspace, gradient, Backward { through, tap: looked_at, gradient: spare });
+            std::mem::swap(&mut gradient, &mut spare);
+        }
+        Vec::new()
+    }
+}
