@@ -54,13 +54,14 @@ impl Shape {
 #[derive(Debug, Clone)]
 pub struct Activations {
     shape: Shape,
-    pub(crate) lanes: Vec<Lanes>,
+    /// As much as the largest shape so far needs; what the present one does not need lies at the end.
+    storage: Vec<Lanes>,
 }
 
 impl Activations {
     /// Zeros.
     pub fn zeros(shape: Shape) -> Self {
-        Self { shape, lanes: vec![Lanes::ZERO; shape.lanes()] }
+        Self { shape, storage: vec![Lanes::ZERO; shape.lanes()] }
     }
 
     /// From (channel, row, column).
@@ -81,7 +82,7 @@ impl Activations {
         let pixels = self.shape.pixels();
         assert_eq!(planes.len(), self.shape.channels * pixels, "numbers of {:?}", self.shape);
         for (channel, plane) in planes.chunks_exact(pixels).enumerate() {
-            let block = &mut self.lanes[channel / LANES * pixels..][..pixels];
+            let block = &mut self.storage[channel / LANES * pixels..][..pixels];
             for (lanes, value) in block.iter_mut().zip(plane) {
                 lanes.0[channel % LANES] = *value;
             }
@@ -93,7 +94,7 @@ impl Activations {
         let pixels = self.shape.pixels();
         let mut planes = Vec::with_capacity(self.shape.channels * pixels);
         for channel in 0..self.shape.channels {
-            let block = &self.lanes[channel / LANES * pixels..][..pixels];
+            let block = &self.storage[channel / LANES * pixels..][..pixels];
             planes.extend(block.iter().map(|lanes| lanes.0[channel % LANES]));
         }
         planes
@@ -109,16 +110,18 @@ impl Activations {
     /// Its memory is kept, and grows only beyond the largest shape so far.
     pub fn reshape(&mut self, shape: Shape) {
         self.shape = shape;
-        self.lanes.resize(shape.lanes(), Lanes::ZERO);
+        if self.storage.len() < shape.lanes() {
+            self.storage.resize(shape.lanes(), Lanes::ZERO);
+        }
     }
 
     /// All values, channels to spare included: for sums and differences that need no order.
     pub fn lanes(&self) -> &[Lanes] {
-        &self.lanes
+        &self.storage[..self.shape.lanes()]
     }
 
     /// All values, to be changed. Channels to spare must stay 0.
     pub fn lanes_mut(&mut self) -> &mut [Lanes] {
-        &mut self.lanes
+        &mut self.storage[..self.shape.lanes()]
     }
 }

@@ -71,7 +71,7 @@ impl Convolution {
             target,
             through: back.through,
             tap: back.tap,
-            gradient: Shared::new(&mut back.gradient.lanes),
+            gradient: Shared::new(back.gradient.lanes_mut()),
         };
         run(workspace, self, &Input { activations: upstream, rectify: false }, &sink);
     }
@@ -80,7 +80,7 @@ impl Convolution {
 /// Sets the rows and columns to 0 that no whole window holds.
 fn clear_dropped(gradient: &mut Activations) {
     let Shape { height, width, .. } = gradient.shape();
-    for plane in gradient.lanes.chunks_exact_mut(height * width) {
+    for plane in gradient.lanes_mut().chunks_exact_mut(height * width) {
         if height % 2 == 1 {
             plane[(height - 1) * width..].fill(Lanes::ZERO);
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 #[cfg(target_arch = "x86_64")]
-use crate::simd::x86::{Avx2, Avx512};
+use crate::simd::{Avx2, Avx512};
 use crate::simd::{Portable, Simd};
 
 /// A piece of work written over [`Simd`].

@@ -49,9 +49,9 @@ impl Convolution {
         assert_eq!(output.gates.bits.len(), gates, "the gates of {shape:?}");
         let sink = Outputs {
             shape,
-            features: output.features.map(|features| Shared::new(&mut features.lanes)),
+            features: output.features.map(|features| Shared::new(features.lanes_mut())),
             features_rectified: output.features_rectified,
-            next: output.next.map(|next| Shared::new(&mut next.lanes)),
+            next: output.next.map(|next| Shared::new(next.lanes_mut())),
             pooling: output.pooling,
             gates: Shared::new(&mut output.gates.bits),
         };

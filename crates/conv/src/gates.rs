@@ -29,8 +29,8 @@ impl Gates {
     /// # Panics
     /// When the gates are not those of a ReLU over activations of this shape.
     pub fn close(&self, gradient: &mut Activations) {
-        assert_eq!(self.bits.len(), gradient.lanes.len(), "the gates of {:?}", gradient.shape());
-        for (lanes, bits) in gradient.lanes.iter_mut().zip(&self.bits) {
+        assert_eq!(self.bits.len(), gradient.lanes().len(), "the gates of {:?}", gradient.shape());
+        for (lanes, bits) in gradient.lanes_mut().iter_mut().zip(&self.bits) {
             for (lane, value) in lanes.0.iter_mut().enumerate() {
                 *value = if bits >> lane & 1 == 1 { *value } else { 0.0 };
             }

@@ -109,7 +109,7 @@ impl Work for Strip<'_> {
             let k = CHUNK.min(self.pixels.end - start);
             for block in 0..self.blocks {
                 let columns = self.blocks - block;
-                let features = &self.features.lanes[block * pixels + start..];
+                let features = &self.features.lanes()[block * pixels + start..];
                 let sums = &mut self.sums[(block * self.blocks + block) * LANES..];
                 // The last block of columns is within the features, and within the sums.
                 assert!((columns - 1) * pixels + k <= features.len());
@@ -145,7 +145,7 @@ pub fn mix(form: Form, matrix: &Symmetric, features: &Activations, output: &mut 
     assert_eq!(output.shape(), shape, "the shape of the output");
     assert_eq!(matrix.channels, shape.channels, "the channels of the matrix");
     let pixels = shape.pixels();
-    let output = Shared::new(&mut output.lanes);
+    let output = Shared::new(output.lanes_mut());
     (0..pixels.div_ceil(PIXELS_AT_ONCE)).into_par_iter().for_each(|part| {
         let range = part * PIXELS_AT_ONCE..pixels.min((part + 1) * PIXELS_AT_ONCE);
         form.run(Mix { features, matrix: &matrix.lanes, pixels: range, output: &output });
@@ -167,18 +167,18 @@ impl Work for Mix<'_> {
         while pixel < self.pixels.end {
             let whole = self.pixels.end - pixel >= S::ROWS;
             let rows = if whole { S::ROWS } else { 1 };
-            // SAFETY: these rows of every block are this call's alone: parts of the image do not overlap. A and C have them
-            // in each of the blocks, which `part` has checked for C and the equal shapes give for A; B has as many
-            // rows as there are channels.
+            let last = (shape.blocks() - 1) * shape.pixels() + pixel + rows - 1;
+            assert!(last < self.features.lanes().len());
+            self.output.place(last);
+            // SAFETY: these rows of every block are this call's alone: parts of the image do not overlap. The last of them is
+            // within A and C, as was just seen; B has as many rows as there are channels.
             unsafe {
-                let last_block = (shape.blocks() - 1) * shape.pixels();
-                self.output.part(last_block + pixel..last_block + pixel + rows);
                 let product = Product {
-                    a: self.features.lanes.as_ptr().add(pixel).cast(),
+                    a: self.features.lanes().as_ptr().add(pixel).cast(),
                     a_jump: shape.pixels() * LANES,
                     b: self.matrix.as_ptr(),
                     b_jump: shape.blocks() * LANES,
-                    c: self.output.part(pixel..pixel + rows).as_mut_ptr(),
+                    c: self.output.place(pixel),
                     c_jump: shape.pixels(),
                     k: shape.channels,
                 };

@@ -65,8 +65,8 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobError {
-    /// A word for programs that does not change between versions, such as `out_of_memory`, `input` or `internal`. The
-    /// job store itself gives [`JobError::WORKER_CRASHED`].
+    /// A word for programs that does not change between versions, such as `out_of_memory`, `input`, `internal` or
+    /// `worker_crashed`.
     pub kind: String,
     /// A sentence for people.
     pub message: String,

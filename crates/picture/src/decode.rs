@@ -78,25 +78,6 @@ impl Picture {
         let size = Size::new(image.width(), image.height());
         Self::new(size, laid_on_white(image)).map_err(|error| broken(format, error))
     }
-
-    /// The size that [`Picture::decode`] would give the picture, from the headers alone.
-    ///
-    /// # Errors
-    /// As for decoding, so far as the headers show it.
-    pub fn probe(bytes: &[u8], limits: &DecodeLimits) -> Result<Size, DecodeError> {
-        let (format, size) = inspect(bytes, limits)?;
-        let turned = match orientation(&mut *open(format, bytes, size)?) {
-            Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH => true,
-            Orientation::NoTransforms
-            | Orientation::Rotate180
-            | Orientation::FlipHorizontal
-            | Orientation::FlipVertical => false,
-        };
-        Ok(if turned { Size::new(size.height, size.width) } else { size })
-    }
 }
 
 /// The format, and the size as stored, of a whole file within the limits.

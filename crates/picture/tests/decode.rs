@@ -110,7 +110,6 @@ fn all_eight_orientations_are_followed_in_every_format() {
             let picture = decode(&file);
             let size = Size::new(8 * want[0].len() as u32, 8 * want.len() as u32);
             assert_eq!(picture.size(), size, "orientation {orientation} in {format}");
-            assert_eq!(Picture::probe(&file, &DecodeLimits::default()), Ok(size));
             for (row, letters) in (0..).zip(want) {
                 for (column, letter) in (0..).zip(letters.bytes()) {
                     let have = pixel(&picture, 8 * column + 4, 8 * row + 4);
@@ -163,7 +162,6 @@ fn too_many_pixels_are_refused_from_the_header() {
     let limits = DecodeLimits::default();
     let refusal = DecodeError::TooManyPixels { size: Size::new(60_000, 60_000), limit: 50_000_000 };
     assert_eq!(Picture::decode(&bomb, &limits).unwrap_err(), refusal);
-    assert_eq!(Picture::probe(&bomb, &limits).unwrap_err(), refusal);
     assert_eq!(
         refusal.to_string(),
         "the picture is 60000x60000, 3600000000 pixels, and the limit is 50000000: make it smaller"

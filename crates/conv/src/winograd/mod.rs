@@ -1,6 +1,7 @@
 //! Convolution by Winograd's transforms.
 
 mod convolution;
+mod pass;
 mod run;
 pub(crate) mod transform;
 

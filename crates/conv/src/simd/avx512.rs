@@ -1,0 +1,101 @@
+//! AVX-512.
+//!
+//! The intrinsics are safe where the compiler knows the CPU's features, and unsafe here, where only the existence of a value
+//! of the type proves them.
+
+use std::arch::x86_64::*;
+
+use super::Simd;
+use crate::{Lanes, product::Product};
+
+/// AVX-512 (F, BW, DQ and VL).
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    pub fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl"))
+        .then_some(Self(()))
+    }
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    const ROWS: usize = 14;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &Lanes) -> __m512 {
+        // SAFETY: `self` proves AVX-512; the lanes are 64 bytes, aligned to 64.
+        unsafe { _mm512_load_ps(from.0.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, value: __m512, to: &mut Lanes) {
+        // SAFETY: `self` proves AVX-512; the lanes are 64 bytes, aligned to 64.
+        unsafe { _mm512_store_ps(to.0.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn greater(self, a: __m512, b: __m512) -> u16 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    fn keep(self, a: __m512, bits: u16) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_maskz_mov_ps(bits, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn panel_product(self, product: Product, columns: usize) {
+        // 28 sums, two factors and one splat: 31 of the 32 registers.
+        // SAFETY: as the caller promises.
+        unsafe { product.run::<Self, 14, 2, 16, 1, false>(self, columns) }
+    }
+
+    #[inline(always)]
+    unsafe fn gram_product(self, product: Product, columns: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { product.in_rows::<Self, 8, 2>(self, columns) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_product(self, product: Product, columns: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { product.run::<Self, 1, 2, 16, 1, false>(self, columns) }
+    }
+}

@@ -1,0 +1,55 @@
+//! Arithmetic on 16 numbers at once, in the three ways that a CPU may have it.
+//!
+//! A value of a type that implements [`Simd`] is the proof that the CPU has what its methods need: [`crate::Form`] makes
+//! them after it has looked. The methods are inlined into functions that are compiled for that CPU.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+use crate::{Lanes, product::Product};
+
+/// Arithmetic on the 16 channels of a block.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    /// 16 numbers in registers.
+    type V: Copy;
+    /// Rows of a product that are kept in registers at once; a panel of Winograd's tiles has as many.
+    const ROWS: usize;
+
+    fn splat(self, value: f32) -> Self::V;
+    fn load(self, from: &Lanes) -> Self::V;
+    fn store(self, value: Self::V, to: &mut Lanes);
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// a * b + c.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Bit n: whether a's n-th number is greater than b's.
+    fn greater(self, a: Self::V, b: Self::V) -> u16;
+    /// The numbers whose bit is set, and 0 for the others.
+    fn keep(self, a: Self::V, bits: u16) -> Self::V;
+
+    /// [`Product::run`] with as many rows and columns at once as the registers hold.
+    ///
+    /// # Safety
+    /// That of [`Product::run`].
+    unsafe fn panel_product(self, product: Product, columns: usize);
+    /// The product of 16 rows that lie side by side, as in a Gram matrix, added to what stands there.
+    ///
+    /// # Safety
+    /// That of [`Product::run`].
+    unsafe fn gram_product(self, product: Product, columns: usize);
+    /// [`Product::run`] with a single row.
+    ///
+    /// # Safety
+    /// That of [`Product::run`].
+    unsafe fn row_product(self, product: Product, columns: usize);
+}

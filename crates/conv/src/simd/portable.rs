@@ -1,0 +1,91 @@
+//! Any CPU: loops that the compiler may turn into whatever vectors there are.
+
+use super::Simd;
+use crate::{LANES, Lanes, product::Product};
+
+/// Any CPU.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Simd for Portable {
+    type V = [f32; LANES];
+    const ROWS: usize = 4;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    fn load(self, from: &Lanes) -> Self::V {
+        from.0
+    }
+
+    #[inline(always)]
+    fn store(self, value: Self::V, to: &mut Lanes) {
+        to.0 = value;
+    }
+
+    #[inline(always)]
+    fn add(self, mut a: Self::V, b: Self::V) -> Self::V {
+        for lane in 0..LANES {
+            a[lane] += b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn sub(self, mut a: Self::V, b: Self::V) -> Self::V {
+        for lane in 0..LANES {
+            a[lane] -= b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn max(self, mut a: Self::V, b: Self::V) -> Self::V {
+        for lane in 0..LANES {
+            a[lane] = if a[lane] > b[lane] { a[lane] } else { b[lane] };
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, mut c: Self::V) -> Self::V {
+        for lane in 0..LANES {
+            c[lane] += a[lane] * b[lane];
+        }
+        c
+    }
+
+    #[inline(always)]
+    fn greater(self, a: Self::V, b: Self::V) -> u16 {
+        (0..LANES).fold(0, |bits, lane| bits | u16::from(a[lane] > b[lane]) << lane)
+    }
+
+    #[inline(always)]
+    fn keep(self, mut a: Self::V, bits: u16) -> Self::V {
+        for (lane, value) in a.iter_mut().enumerate() {
+            *value = if bits >> lane & 1 == 1 { *value } else { 0.0 };
+        }
+        a
+    }
+
+    #[inline(always)]
+    unsafe fn panel_product(self, product: Product, columns: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { product.run::<Self, 4, 1, 16, 1, false>(self, columns) }
+    }
+
+    #[inline(always)]
+    unsafe fn gram_product(self, product: Product, columns: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { product.in_rows::<Self, 4, 1>(self, columns) }
+    }
+
+    #[inline(always)]
+    unsafe fn row_product(self, product: Product, columns: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { product.run::<Self, 1, 1, 16, 1, false>(self, columns) }
+    }
+}
