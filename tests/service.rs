@@ -82,6 +82,37 @@ fn signal_workers(service: &Service, signal: Signal) {
     }
 }
 
+/// Stops the workers where none of them is writing to the database: a writer that was stopped would lock everybody out.
+async fn stop_workers_between_writes(service: &Service) {
+    loop {
+        signal_workers(service, Signal::STOP);
+        let workers = workers_of(service);
+        while !workers.iter().all(|&worker| is_stopped(worker)) {
+            tokio::task::yield_now().await;
+        }
+        if !workers.iter().any(|&worker| is_writing(worker)) {
+            return;
+        }
+        signal_workers(service, Signal::CONT);
+        tokio::task::yield_now().await;
+    }
+}
+
+fn is_stopped(process: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero()));
+    status.expect("the worker is there").contains("State:\tT")
+}
+
+/// Whether the process holds a lock for writing on any file; SQLite's writers do.
+fn is_writing(process: Pid) -> bool {
+    let locks = std::fs::read_to_string("/proc/locks").expect("Linux tells who holds which locks");
+    let holder = process.as_raw_nonzero().to_string();
+    locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|fields| {
+        // As in "1: POSIX ADVISORY WRITE 4711 fd:01:123456 120 120".
+        fields.contains(&"WRITE") && fields.get(4) == Some(&holder.as_str())
+    })
+}
+
 #[tokio::test]
 async fn a_picture_is_painted_from_upload_to_download() {
     let data = tempfile::tempdir().expect("there is room");
@@ -228,7 +259,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
     let service = service(data.path(), "cpu").await;
     let id = id_of(&service.submit(LONG).await).to_owned();
     service.wait_until(&id, in_the_middle).await;
-    signal_workers(&service, Signal::STOP);
+    stop_workers_between_writes(&service).await;
 
     // Another worker, on the same stores: once the lease is over it takes the job and finishes it.
     let other = Service::start_with(data.path(), |command| {

@@ -7,9 +7,12 @@ use impasto_picture::Picture;
 use impasto_recipe::{Fingerprint, Position, Recipe, Size};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::{EngineError, adam::Adam, image};
+use crate::{
+    EngineError, image,
+    optimiser::{Memory, Optimiser},
+};
 
-/// The composite image, the optimiser's moments and the position, with the fingerprint of what computed them.
+/// The composite image, the optimiser's memory and the position, with the fingerprint of what computed them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     position: Position,
@@ -17,8 +20,7 @@ pub struct Checkpoint {
     size: Size,
     /// (3, height, width), normalised.
     image: Vec<f32>,
-    first_moment: Vec<f32>,
-    second_moment: Vec<f32>,
+    memory: Memory<Vec<f32>>,
 }
 
 /// Why a checkpoint is of no use.
@@ -46,8 +48,10 @@ pub enum CheckpointError {
 }
 
 const IMAGE: &str = "image";
-const FIRST_MOMENT: &str = "first_moment";
-const SECOND_MOMENT: &str = "second_moment";
+/// The tensors of the optimiser's memory are numbered from 0.
+const MEMORY: &str = "memory.";
+const SCALARS: &str = "scalars";
+const OPTIMISER: &str = "optimiser";
 const POSITION: &str = "position";
 const FINGERPRINT: &str = "fingerprint";
 
@@ -55,27 +59,40 @@ impl Checkpoint {
     pub(crate) fn take(
         position: Position,
         image: &Tensor,
-        adam: &Adam,
+        optimiser: &Optimiser,
         fingerprint: Fingerprint,
     ) -> candle_core::Result<Self> {
         let (_, _, height, width) = image.dims4()?;
         let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+        let memory = optimiser.memory();
         Ok(Self {
             position,
             fingerprint,
             size: Size::new(width as u32, height as u32),
             image: numbers(image)?,
-            first_moment: numbers(&adam.first_moment)?,
-            second_moment: numbers(&adam.second_moment)?,
+            memory: Memory {
+                optimiser: memory.optimiser,
+                tensors: memory.tensors.into_iter().map(numbers).collect::<Result<_, _>>()?,
+                scalars: memory.scalars,
+            },
         })
     }
 
     /// The image and the optimiser as they were.
-    pub(crate) fn restore(&self, device: &Device) -> candle_core::Result<(Tensor, Adam)> {
-        let shape = (1, 3, self.size.height as usize, self.size.width as usize);
-        let tensor = |numbers: &[f32]| Tensor::from_slice(numbers, shape, device);
-        let adam = Adam::resumed(self.position.epoch, tensor(&self.first_moment)?, tensor(&self.second_moment)?);
-        Ok((tensor(&self.image)?, adam))
+    pub(crate) fn restore(&self, device: &Device) -> Result<(Tensor, Optimiser), EngineError> {
+        let Memory { optimiser, tensors, scalars } = &self.memory;
+        let memory = Memory {
+            optimiser: *optimiser,
+            tensors: tensors.iter().map(|numbers| self.tensor(numbers, device)).collect::<Result<_, _>>()?,
+            scalars: scalars.clone(),
+        };
+        let optimiser = Optimiser::resumed(self.position.epoch, memory)?
+            .ok_or_else(|| CheckpointError::Unreadable(format!("its memory is not that of {optimiser}")))?;
+        Ok((self.tensor(&self.image, device)?, optimiser))
+    }
+
+    fn tensor(&self, numbers: &[f32], device: &Device) -> candle_core::Result<Tensor> {
+        Tensor::from_slice(numbers, (1, 3, self.size.height as usize, self.size.width as usize), device)
     }
 
     /// The composite image, clipped to what can be shown.
@@ -83,8 +100,7 @@ impl Checkpoint {
     /// # Errors
     /// When a pixel is no number.
     pub fn picture(&self) -> Result<Picture, EngineError> {
-        let (image, _) = self.restore(&Device::Cpu)?;
-        Ok(image::to_picture(&image)?)
+        Ok(image::to_picture(&self.tensor(&self.image, &Device::Cpu)?)?)
     }
 
     /// How far the run had come.
@@ -108,7 +124,13 @@ impl Checkpoint {
         }
         let stage = self.position.stage.checked_sub(1).and_then(|index| recipe.stages.get(index as usize));
         match stage {
-            Some(stage) if stage.size == self.size && self.position.epoch <= stage.epochs => Ok(()),
+            Some(stage)
+                if stage.size == self.size
+                    && self.position.epoch <= stage.epochs
+                    && self.memory.optimiser == recipe.optimiser =>
+            {
+                Ok(())
+            }
             _ => Err(CheckpointError::OtherRecipe { position: self.position, size: self.size }),
         }
     }
@@ -119,16 +141,22 @@ impl Checkpoint {
     /// When the format refuses it, which would be a mistake in this program.
     pub fn encode(&self) -> Result<Vec<u8>, CheckpointError> {
         let shape = [3, self.size.height as usize, self.size.width as usize];
-        let parts = [(IMAGE, &self.image), (FIRST_MOMENT, &self.first_moment), (SECOND_MOMENT, &self.second_moment)]
-            .map(|(name, numbers)| (name, numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>()));
+        let names = (0..).map(|number| format!("{MEMORY}{number}"));
+        let mut parts = vec![(IMAGE.to_owned(), Dtype::F32, shape.to_vec(), bytes_of(&self.image))];
+        for (name, numbers) in names.zip(&self.memory.tensors) {
+            parts.push((name, Dtype::F32, shape.to_vec(), bytes_of(numbers)));
+        }
+        let scalars: Vec<u8> = self.memory.scalars.iter().flat_map(|number| number.to_le_bytes()).collect();
+        parts.push((SCALARS.to_owned(), Dtype::F64, vec![self.memory.scalars.len()], scalars));
         let tensors = parts
             .iter()
-            .map(|(name, bytes)| Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)))
+            .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(unreadable)?;
         let metadata = HashMap::from([
             (POSITION.to_owned(), serde_json::to_string(&self.position).map_err(unreadable)?),
             (FINGERPRINT.to_owned(), serde_json::to_string(&self.fingerprint).map_err(unreadable)?),
+            (OPTIMISER.to_owned(), self.memory.optimiser.to_string()),
         ]);
         safetensors::serialize(tensors, Some(metadata)).map_err(unreadable)
     }
@@ -147,6 +175,7 @@ impl Checkpoint {
         };
         let position = serde_json::from_str(field(POSITION)?).map_err(unreadable)?;
         let fingerprint = serde_json::from_str(field(FINGERPRINT)?).map_err(unreadable)?;
+        let optimiser = field(OPTIMISER)?.parse().map_err(unreadable)?;
         let image = tensors.tensor(IMAGE).map_err(unreadable)?;
         let &[3, height, width] = image.shape() else {
             return Err(CheckpointError::Unreadable(format!("its image has the shape {:?}", image.shape())));
@@ -156,19 +185,27 @@ impl Checkpoint {
             if tensor.dtype() != Dtype::F32 || tensor.shape() != image.shape() {
                 return Err(CheckpointError::Unreadable(format!("its {name} is no {width}x{height} f32 image")));
             }
-            // chunks_exact gives four bytes each, so the conversion cannot fail.
-            let number = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-            Ok(tensor.data().chunks_exact(4).map(number).collect())
+            Ok(tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
         };
-        Ok(Self {
-            position,
-            fingerprint,
-            size: Size::new(width as u32, height as u32),
-            image: numbers(IMAGE)?,
-            first_moment: numbers(FIRST_MOMENT)?,
-            second_moment: numbers(SECOND_MOMENT)?,
-        })
+        let scalars = tensors.tensor(SCALARS).map_err(unreadable)?;
+        if scalars.dtype() != Dtype::F64 {
+            return Err(CheckpointError::Unreadable("its scalars are no f64 numbers".to_owned()));
+        }
+        let names = (0..).map(|number| format!("{MEMORY}{number}"));
+        let memory = Memory {
+            optimiser,
+            tensors: names
+                .take_while(|name| tensors.tensor(name).is_ok())
+                .map(|name| numbers(&name))
+                .collect::<Result<_, _>>()?,
+            scalars: scalars.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
+        };
+        Ok(Self { position, fingerprint, size: Size::new(width as u32, height as u32), image: numbers(IMAGE)?, memory })
     }
+}
+
+fn bytes_of(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 fn unreadable(error: impl std::fmt::Display) -> CheckpointError {

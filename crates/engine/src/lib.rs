@@ -3,16 +3,16 @@
 //!
 //! An [`Engine`] is a backbone on a device. [`Engine::paint`] follows a recipe from its start or from a [`Checkpoint`]
 //! and tells an [`Observer`] of it. In the centre stands a small seam, [`network::FeatureNetwork`], which answers with
-//! the loss terms and their gradient at an image and on which Adam steps.
+//! the loss terms and their gradient at an image and on which an optimiser steps.
 #![forbid(unsafe_code)]
 
-mod adam;
 mod checkpoint;
 mod device;
 mod error;
 mod image;
 pub mod network;
 mod observer;
+mod optimiser;
 mod paint;
 mod stage;
 mod tv;

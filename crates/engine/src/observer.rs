@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use impasto_picture::Picture;
 use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 
-use crate::{Checkpoint, EngineError, adam::Adam, image};
+use crate::{Checkpoint, EngineError, image, optimiser::Optimiser};
 
 /// Whether a run is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub trait Observer: Send {
 pub struct Snapshot<'a> {
     pub(crate) position: Position,
     pub(crate) image: &'a Tensor,
-    pub(crate) adam: &'a Adam,
+    pub(crate) optimiser: &'a Optimiser,
     pub(crate) fingerprint: &'a Fingerprint,
 }
 
@@ -51,6 +51,6 @@ impl Snapshot<'_> {
     /// # Errors
     /// When the image or the moments cannot be read from the device.
     pub fn checkpoint(&self) -> Result<Checkpoint, EngineError> {
-        Ok(Checkpoint::take(self.position, self.image, self.adam, self.fingerprint.clone())?)
+        Ok(Checkpoint::take(self.position, self.image, self.optimiser, self.fingerprint.clone())?)
     }
 }

@@ -6,10 +6,10 @@ use impasto_recipe::{Fingerprint, Position, Precision, Recipe, Size, Stage, Styl
 
 use crate::{
     Checkpoint, EngineError, Flow, Observer, Snapshot,
-    adam::Adam,
     device::DeviceName,
     image,
     network::{Aim, Backend, FusedNetwork, PlainNetwork, TermWeights, WeighedStyle},
+    optimiser::Optimiser,
     stage::{Clock, StageRun},
     vgg::Backbone,
 };
@@ -89,6 +89,12 @@ impl Engine {
         &self.fingerprint
     }
 
+    /// The floating-point operations a second that the device and its threads could do at the most, measured now; `None`
+    /// where that cannot be measured.
+    pub fn peak(&self) -> Option<f64> {
+        self.on_threads(|| self.network.peak())
+    }
+
     /// Follows the recipe from its start, or from a checkpoint of the same recipe and fingerprint.
     ///
     /// # Errors
@@ -103,10 +109,13 @@ impl Engine {
         if let Some(checkpoint) = from {
             checkpoint.fits(recipe, &self.fingerprint)?;
         }
-        let mut run = || Run { engine: self, recipe, subject }.to_the_end(from, observer);
+        self.on_threads(|| Run { engine: self, recipe, subject }.to_the_end(from, observer))
+    }
+
+    fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.threads {
-            Some(threads) => threads.install(run),
-            None => run(),
+            Some(threads) => threads.install(work),
+            None => work(),
         }
     }
 }
@@ -160,7 +169,7 @@ impl Run<'_> {
                     return Ok(Outcome::Stopped(Box::new(self.snapshot(&run).checkpoint()?)));
                 }
             }
-            observer.progress(&run.losses()?);
+            observer.progress(&run.finish()?);
             painted = Some(image::to_picture(&run.image)?);
         }
         let content = || self.subject.content.resized(self.recipe.result_size());
@@ -185,15 +194,15 @@ impl Run<'_> {
             styles: &styles,
             weights: TermWeights { content: weights.content, style: weights.style },
         })?;
-        let (image, adam, epoch) = match from {
+        let (image, optimiser, epoch) = match from {
             Some(checkpoint) => {
-                let (image, adam) = checkpoint.restore(device)?;
-                (image, adam, checkpoint.position().epoch)
+                let (image, optimiser) = checkpoint.restore(device)?;
+                (image, optimiser, checkpoint.position().epoch)
             }
             None => {
                 let image = painted.map_or(Ok(content), |picture| self.image_of(&picture, stage.size))?;
-                let adam = Adam::new(&image)?;
-                (image, adam, 0)
+                let optimiser = Optimiser::new(self.recipe.optimiser, &image)?;
+                (image, optimiser, 0)
             }
         };
         let clock = Clock::new(epoch, stage.epochs);
@@ -204,7 +213,7 @@ impl Run<'_> {
             base_rate: self.recipe.learning_rate,
             network,
             image,
-            adam,
+            optimiser,
             epoch,
             clock,
         })
@@ -225,7 +234,12 @@ impl Run<'_> {
     }
 
     fn snapshot<'b>(&'b self, run: &'b StageRun<'_>) -> Snapshot<'b> {
-        Snapshot { position: run.position(), image: &run.image, adam: &run.adam, fingerprint: &self.engine.fingerprint }
+        Snapshot {
+            position: run.position(),
+            image: &run.image,
+            optimiser: &run.optimiser,
+            fingerprint: &self.engine.fingerprint,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use impasto_recipe::{LossWeights, Position, ProgressEntry, Stage};
 
 use crate::{
     EngineError,
-    adam::Adam,
     network::{FeatureNetwork, Terms},
+    optimiser::{Here, Optimiser},
     tv,
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct StageRun<'a> {
     pub network: Box<dyn FeatureNetwork + 'a>,
     /// The composite image after `epoch` epochs.
     pub image: Tensor,
-    pub adam: Adam,
+    pub optimiser: Optimiser,
     pub epoch: u32,
     pub clock: Clock,
 }
@@ -47,22 +47,38 @@ impl StageRun<'_> {
         let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
         let entry = if due { Some(self.entry(&terms)?) } else { None };
         let gradient = (by_network + (tv::gradient(&self.image)? * self.weights.tv)?)?;
-        self.image = self.adam.step(&self.image, &gradient, self.learning_rate())?;
+        let loss = if self.optimiser.needs_loss() { Some(self.weighed(&terms)?.total()) } else { None };
+        let learning_rate = self.learning_rate();
+        let here = Here { image: &self.image, gradient: &gradient, loss };
+        self.image = self.optimiser.step(&here, learning_rate)?;
         self.epoch += 1;
         Ok(entry)
     }
 
-    /// The losses of the image as it stands.
-    pub fn losses(&mut self) -> Result<ProgressEntry, EngineError> {
+    /// The losses of the finished image.
+    pub fn finish(&mut self) -> Result<ProgressEntry, EngineError> {
+        let entry = self.losses()?;
+        let Some((image, _)) = self.optimiser.best().filter(|(_, loss)| *loss < entry.total) else { return Ok(entry) };
+        self.image = image.clone();
+        self.losses()
+    }
+
+    fn losses(&mut self) -> Result<ProgressEntry, EngineError> {
         let terms = self.network.terms(&self.image)?;
         self.entry(&terms)
     }
 
+    fn weighed(&self, terms: &Terms) -> Result<Weighed, EngineError> {
+        Ok(Weighed {
+            content: self.weights.content * number(&terms.content)?,
+            style: self.weights.style * number(&terms.style)?,
+            tv: self.weights.tv * number(&tv::total_variation(&self.image)?)?,
+        })
+    }
+
     fn entry(&self, terms: &Terms) -> Result<ProgressEntry, EngineError> {
-        let content = self.weights.content * number(&terms.content)?;
-        let style = self.weights.style * number(&terms.style)?;
-        let tv = self.weights.tv * number(&tv::total_variation(&self.image)?)?;
-        let total = content + style + tv;
+        let weighed = self.weighed(terms)?;
+        let (Weighed { content, style, tv }, total) = (weighed, weighed.total());
         if !total.is_finite() {
             return Err(EngineError::Diverged(self.position()));
         }
@@ -75,6 +91,20 @@ impl StageRun<'_> {
     fn learning_rate(&self) -> f64 {
         let falls = self.stage.decay.map_or(0, |decay| self.epoch.saturating_sub(1) / decay);
         (0..falls).fold(self.base_rate, |rate, _| rate * DECAY_FACTOR)
+    }
+}
+
+/// The losses, each times its weight.
+#[derive(Clone, Copy)]
+struct Weighed {
+    content: f64,
+    style: f64,
+    tv: f64,
+}
+
+impl Weighed {
+    fn total(self) -> f64 {
+        self.content + self.style + self.tv
     }
 }
 
@@ -109,7 +139,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
-    use impasto_recipe::Size;
+    use impasto_recipe::{OptimiserChoice, Size};
 
     use super::*;
 
@@ -135,7 +165,7 @@ mod tests {
             weights: LossWeights { content: 1.0, style: 1.0, tv: 1.0 },
             base_rate: 1.0,
             network: Box::new(NoNetwork),
-            adam: Adam::new(&image).unwrap(),
+            optimiser: Optimiser::new(OptimiserChoice::Adam, &image).unwrap(),
             image,
             epoch: 0,
             clock: Clock::new(0, 9),

@@ -143,7 +143,10 @@ pub struct RecipeArguments {
     /// What each style counts, in their order.
     #[arg(long, value_name = "A,B,…")]
     style_weights: Option<String>,
-    /// Adam's rate at the start of each stage.
+    /// What moves the pixels: adam or lbfgs.
+    #[arg(long)]
+    optimiser: Option<String>,
+    /// Adam's rate at the start of each stage, or the size of L-BFGS's first step.
     #[arg(long)]
     learning_rate: Option<String>,
     /// Epochs from one line of losses to the next.
@@ -165,6 +168,7 @@ impl RecipeArguments {
             ("style_weight", &self.style_weight),
             ("tv_weight", &self.tv_weight),
             ("style_weights", &self.style_weights),
+            ("optimiser", &self.optimiser),
             ("learning_rate", &self.learning_rate),
             ("report_every", &self.report_every),
         ] {

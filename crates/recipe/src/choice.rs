@@ -84,3 +84,13 @@ named! {
         Bf16 = "bf16",
     }
 }
+
+named! {
+    /// What moves the pixels.
+    OptimiserChoice {
+        /// Adam: many small steps, each pixel at its own pace.
+        Adam = "adam",
+        /// L-BFGS: steps that know the loss's curvature. Far fewer of them.
+        Lbfgs = "lbfgs",
+    }
+}

@@ -10,7 +10,7 @@ mod progress;
 mod recipe;
 mod size;
 
-pub use choice::{BackboneChoice, Objective, Precision, UnknownName};
+pub use choice::{BackboneChoice, Objective, OptimiserChoice, Precision, UnknownName};
 pub use fingerprint::Fingerprint;
 pub use options::{OptionError, Options};
 pub use preset::Preset;

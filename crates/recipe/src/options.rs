@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{BackboneChoice, Objective, Precision, Preset, SizeOption, Stage};
+use crate::{BackboneChoice, Objective, OptimiserChoice, Precision, Preset, SizeOption, Stage};
 
 /// An option that cannot be, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +44,9 @@ pub struct Options {
     pub tv_weight: Option<f64>,
     /// How much each style counts, in the order of the style images.
     pub style_weights: Option<Vec<f64>>,
-    /// Adam's rate at the start of each stage.
+    /// What moves the pixels.
+    pub optimiser: Option<OptimiserChoice>,
+    /// Adam's rate at the start of each stage, or the size of L-BFGS's first step.
     pub learning_rate: Option<f64>,
     /// Epochs from one progress entry to the next.
     pub report_every: Option<u32>,
@@ -65,6 +67,7 @@ impl Options {
         "style_weight",
         "tv_weight",
         "style_weights",
+        "optimiser",
         "learning_rate",
         "report_every",
         "precision",
@@ -86,6 +89,7 @@ impl Options {
             "style_weight" => put(&mut self.style_weight, name, number(text)),
             "tv_weight" => put(&mut self.tv_weight, name, number(text)),
             "style_weights" => put(&mut self.style_weights, name, text.split(',').map(number).collect()),
+            "optimiser" => put(&mut self.optimiser, name, parse(text)),
             "learning_rate" => put(&mut self.learning_rate, name, number(text)),
             "report_every" => put(&mut self.report_every, name, count(text)),
             "precision" => put(&mut self.precision, name, parse(text)),

@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackboneChoice, Objective, OptionError, Options, Position, Precision, Preset, Size, SizeOption, choice::named,
-    preset::Plan, size::whole,
+    BackboneChoice, Objective, OptimiserChoice, OptionError, Options, Position, Precision, Preset, Size, SizeOption,
+    choice::named, preset::Plan, size::whole,
 };
 
 /// One image size of a recipe.
@@ -110,7 +110,10 @@ pub struct Recipe {
     pub weights: LossWeights,
     /// What each style counts; they add up to 1.
     pub style_weights: Vec<f64>,
-    /// Adam's rate at the start of each stage.
+    /// What moves the pixels.
+    #[serde(default = "adam")]
+    pub optimiser: OptimiserChoice,
+    /// Adam's rate at the start of each stage, or the size of L-BFGS's first step.
     pub learning_rate: f64,
     /// Epochs from one progress entry to the next.
     pub report_every: u32,
@@ -118,6 +121,11 @@ pub struct Recipe {
     pub backbone: BackboneChoice,
     /// The number format of the convolutions.
     pub precision: Precision,
+}
+
+/// What a recipe means that was written down before there was a choice.
+fn adam() -> OptimiserChoice {
+    OptimiserChoice::Adam
 }
 
 /// A stage's shortest side: below it the fifth block of a VGG would see less than one pixel.
@@ -145,6 +153,7 @@ impl Options {
             style_fit,
             weights: self.resolve_weights(objective)?,
             style_weights: self.resolve_style_weights(styles)?,
+            optimiser: self.optimiser.unwrap_or(plan.optimiser),
             learning_rate: positive("learning_rate", self.learning_rate.unwrap_or(plan.learning_rate))?,
             report_every: self.report_every.unwrap_or(plan.report_every).max(1),
             backbone: self.backbone.unwrap_or(BackboneChoice::Auto),

@@ -1,7 +1,8 @@
 //! From options to recipes, by the public door.
 
 use impasto_recipe::{
-    Limits, LossWeights, Objective, Options, Position, Preset, Recipe, Size, SizeOption, Stage, StyleFit,
+    Limits, LossWeights, Objective, OptimiserChoice, Options, Position, Preset, Recipe, Size, SizeOption, Stage,
+    StyleFit,
 };
 use proptest::prelude::*;
 
@@ -36,9 +37,10 @@ fn paint_is_the_default_and_keeps_the_pictures_shapes() {
     assert_eq!(recipe.preset, Preset::Paint);
     assert_eq!(recipe.objective, Objective::Relative);
     assert_eq!(recipe.style_fit, StyleFit::Keep);
-    assert_eq!(stages(&recipe), ["184x138:80", "307x230:60", "512x384:50"]);
+    assert_eq!(stages(&recipe), ["184x138:60", "307x230:45", "512x384:35"]);
     assert_eq!(recipe.weights, LossWeights { content: 1.0, style: 1.0, tv: 0.03 });
-    assert_eq!((recipe.learning_rate, recipe.report_every), (0.08, 10));
+    assert_eq!(recipe.optimiser, OptimiserChoice::Lbfgs);
+    assert_eq!((recipe.learning_rate, recipe.report_every), (0.1, 10));
 }
 
 #[test]
@@ -51,10 +53,11 @@ fn classic_is_the_published_recipe_to_the_letter() {
 }
 
 #[test]
-fn fast_is_one_stage_of_the_published_objective() {
+fn fast_is_the_published_objective_by_lbfgs_in_two_stages() {
     let recipe = resolve(&[("preset", "fast"), ("size", "300x200")]);
-    assert_eq!(stages(&recipe), ["300x200:60:40"]);
+    assert_eq!(stages(&recipe), ["150x100:48", "300x200:24"]);
     assert_eq!((recipe.objective, recipe.style_fit), (Objective::Published, StyleFit::Stretch));
+    assert_eq!(recipe.optimiser, OptimiserChoice::Lbfgs);
     assert_eq!(resolve(&[("preset", "fast")]).style_fit, StyleFit::Keep);
 }
 
@@ -64,12 +67,14 @@ fn an_explicit_option_overrides_its_preset() {
         ("preset", "classic"),
         ("objective", "relative"),
         ("style_weight", "0.5"),
+        ("optimiser", "lbfgs"),
         ("learning_rate", "0.02"),
         ("report_every", "7"),
         ("size", "600"),
         ("epochs", "400"),
     ]);
     assert_eq!(recipe.weights, LossWeights { content: 1.0, style: 0.5, tv: 0.03 });
+    assert_eq!(recipe.optimiser, OptimiserChoice::Lbfgs);
     assert_eq!((recipe.learning_rate, recipe.report_every), (0.02, 7));
     assert_eq!(stages(&recipe), ["150x112:250:100", "600x450:150:50"]);
 }

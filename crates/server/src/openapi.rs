@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use impasto_recipe::{BackboneChoice, Objective, Precision, Preset, StyleFit};
+use impasto_recipe::{BackboneChoice, Objective, OptimiserChoice, Precision, Preset, StyleFit};
 use utoipa::{
     OpenApi as _,
     openapi::{OpenApi, RefOr, Schema},
@@ -46,6 +46,7 @@ pub(crate) fn whole() -> OpenApi {
     let mut api = routes::router().into_openapi();
     spell(&mut api, "BackboneChoice", BackboneChoice::NAMES);
     spell(&mut api, "Objective", Objective::NAMES);
+    spell(&mut api, "OptimiserChoice", OptimiserChoice::NAMES);
     spell(&mut api, "Precision", Precision::NAMES);
     spell(&mut api, "Preset", Preset::NAMES);
     spell(&mut api, "StyleFit", StyleFit::NAMES);

@@ -54,6 +54,9 @@ pub trait Backend: Send + Sync {
     /// How it computes, as a fingerprint names it, such as `candle`.
     fn kernels(&self) -> String;
 
+    /// The floating-point operations a second that the device could do at the most, where that can be measured.
+    fn peak(&self) -> Option<f64>;
+
     /// A network that compares images of the content image's size with the content's features and the styles' Gram
     /// matrices.
     ///

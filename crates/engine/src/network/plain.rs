@@ -92,6 +92,10 @@ impl Backend for PlainNetwork {
         "candle".to_owned()
     }
 
+    fn peak(&self) -> Option<f64> {
+        None
+    }
+
     fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
         let chain = Chain { taps: Taps::new(self.architecture, aim.objective), layers: self.layers.clone() };
         let relative = chain.taps.relative();

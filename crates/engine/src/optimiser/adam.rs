@@ -1,4 +1,4 @@
-//! The optimiser.
+//! Adam (Kingma and Ba, 2015).
 
 use candle_core::{Result, Tensor};
 
@@ -6,14 +6,14 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// Adam (Kingma and Ba, 2015) on one image.
+/// Adam on one image.
 pub(crate) struct Adam {
     /// Steps taken so far.
     steps: u32,
     /// The running mean of the gradient, of the image's shape.
-    pub first_moment: Tensor,
+    first_moment: Tensor,
     /// The running mean of its square.
-    pub second_moment: Tensor,
+    second_moment: Tensor,
 }
 
 impl Adam {
@@ -22,9 +22,15 @@ impl Adam {
         Ok(Self { steps: 0, first_moment: image.zeros_like()?, second_moment: image.zeros_like()? })
     }
 
-    /// One that has taken `steps` already.
-    pub fn resumed(steps: u32, first_moment: Tensor, second_moment: Tensor) -> Self {
-        Self { steps, first_moment, second_moment }
+    /// One that has taken `steps` already, with what [`Adam::memory`] gave.
+    pub fn resumed(steps: u32, memory: Vec<Tensor>) -> Option<Self> {
+        let [first_moment, second_moment] = memory.try_into().ok()?;
+        Some(Self { steps, first_moment, second_moment })
+    }
+
+    /// Both moments.
+    pub fn memory(&self) -> Vec<&Tensor> {
+        vec![&self.first_moment, &self.second_moment]
     }
 
     /// The image after one more step down the gradient.

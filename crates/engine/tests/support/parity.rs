@@ -79,6 +79,7 @@ impl Run {
         for (name, text) in [
             ("stages", self.stages.join(",")),
             ("objective", self.objective.clone()),
+            ("optimiser", "adam".to_owned()),
             ("learning_rate", self.learning_rate.to_string()),
             ("report_every", self.report_every.to_string()),
         ] {

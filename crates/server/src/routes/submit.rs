@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use impasto_jobs::{Job, JobId, NewJob};
-use impasto_recipe::{BackboneChoice, Objective, Precision, Preset};
+use impasto_recipe::{BackboneChoice, Objective, OptimiserChoice, Precision, Preset};
 use utoipa::ToSchema;
 
 use super::job::answer;
@@ -65,7 +65,10 @@ struct JobForm {
     /// How much each style counts, in the order of the style pictures, separated by commas; equal if left out.
     #[schema(nullable = false, example = "2,1")]
     style_weights: Option<String>,
-    /// Adam's rate at the start of each stage.
+    /// What moves the pixels; the preset's if left out.
+    #[schema(nullable = false)]
+    optimiser: Option<OptimiserChoice>,
+    /// Adam's rate at the start of each stage, or the size of L-BFGS's first step.
     #[schema(nullable = false, exclusive_minimum = 0)]
     learning_rate: Option<f64>,
     /// Epochs from one progress entry to the next.

@@ -36,7 +36,7 @@ async fn a_new_job_looks_as_documented() {
     let expected = json!({
         "id": job["id"], "status": "queued", "created_at": job["created_at"], "started_at": null, "finished_at": null,
         "queue_position": 1, "recipe": job["recipe"], "fingerprint": null,
-        "progress": {"stage": 1, "stages": 3, "epoch": 0, "epochs": 80, "fraction": 0.0, "eta_seconds": null, "losses": []},
+        "progress": {"stage": 1, "stages": 3, "epoch": 0, "epochs": 60, "fraction": 0.0, "eta_seconds": null, "losses": []},
         "error": null, "revision": job["revision"], "attempt": 0, "cancel_requested": false, "notices": [],
         "links": {"self": path, "result": format!("{path}/result"), "preview": format!("{path}/preview"),
             "cancel": format!("{path}/cancel")},
@@ -58,6 +58,7 @@ async fn every_option_is_heard() {
         .text("style_weight", "3.5")
         .text("tv_weight", "0")
         .text("style_weights", "3,1")
+        .text("optimiser", "lbfgs")
         .text("learning_rate", "0.25")
         .text("report_every", "2")
         .text("precision", "f32");
@@ -69,7 +70,7 @@ async fn every_option_is_heard() {
         "stages": [{"width": 32, "height": 24, "epochs": 10, "decay": 4},
             {"width": 64, "height": 48, "epochs": 5, "decay": null}],
         "style_fit": "keep", "weights": {"content": 2.0, "style": 3.5, "tv": 0.0}, "style_weights": [0.75, 0.25],
-        "learning_rate": 0.25, "report_every": 2, "backbone": "vgg16", "precision": "f32",
+        "optimiser": "lbfgs", "learning_rate": 0.25, "report_every": 2, "backbone": "vgg16", "precision": "f32",
     });
     assert_eq!(job["recipe"], expected);
 }

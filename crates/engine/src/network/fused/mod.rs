@@ -44,6 +44,10 @@ impl Backend for FusedNetwork {
         format!("winograd-{}", self.form.name())
     }
 
+    fn peak(&self) -> Option<f64> {
+        Some(impasto_conv::peak(self.form))
+    }
+
     fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
         let taps = Taps::new(self.architecture, aim.objective);
         Ok(Box::new(AimedNetwork::new(self.layers.clone(), taps, Workspace::new(self.form), aim)?))

@@ -1,0 +1,218 @@
+//! L-BFGS (Nocedal, 1980; Nocedal and Wright, "Numerical Optimization", algorithm 7.4): steps that know the curvature of
+//! the loss from the last few of them. It comes to a loss in a fraction of Adam's epochs.
+//!
+//! Every step costs one look at the network. A step that does not lower the loss enough is taken back and tried again at
+//! half its length.
+
+use std::collections::VecDeque;
+
+use candle_core::{DType, Result, Tensor};
+
+use super::Here;
+
+/// Steps that the curvature is estimated from.
+const REMEMBERED: usize = 5;
+/// The part of the promised fall of the loss that a step must bring (Armijo).
+const SUFFICIENT: f64 = 1e-4;
+/// After so many halvings the estimate of the curvature is given up.
+const MOST_HALVINGS: f64 = 6.0;
+
+/// L-BFGS on one image.
+pub(crate) struct Lbfgs {
+    /// The last steps, oldest first.
+    pairs: VecDeque<Pair>,
+    /// Where the present step started.
+    origin: Option<Origin>,
+}
+
+/// A step s and the change y of the gradient along it.
+struct Pair {
+    s: Tensor,
+    y: Tensor,
+    /// s . y
+    product: f64,
+}
+
+/// The best image so far, and the step from there.
+struct Origin {
+    image: Tensor,
+    gradient: Tensor,
+    direction: Tensor,
+    loss: f64,
+    /// gradient . direction, below 0.
+    slope: f64,
+    /// The part of `direction` that is being tried.
+    length: f64,
+    halvings: f64,
+}
+
+impl Lbfgs {
+    pub fn new() -> Self {
+        Self { pairs: VecDeque::new(), origin: None }
+    }
+
+    pub fn memory(&self) -> (Vec<&Tensor>, Vec<f64>) {
+        let Some(origin) = &self.origin else { return (Vec::new(), Vec::new()) };
+        let mut tensors = vec![&origin.image, &origin.gradient, &origin.direction];
+        tensors.extend(self.pairs.iter().flat_map(|pair| [&pair.s, &pair.y]));
+        (tensors, vec![origin.loss, origin.slope, origin.length, origin.halvings])
+    }
+
+    pub fn resumed(memory: Vec<Tensor>, scalars: &[f64]) -> Result<Option<Self>> {
+        if memory.is_empty() && scalars.is_empty() {
+            return Ok(Some(Self::new()));
+        }
+        let &[loss, slope, length, halvings] = scalars else { return Ok(None) };
+        let mut tensors = memory.into_iter();
+        let (Some(image), Some(gradient), Some(direction)) = (tensors.next(), tensors.next(), tensors.next()) else {
+            return Ok(None);
+        };
+        let mut pairs = VecDeque::new();
+        while let Some(s) = tensors.next() {
+            let Some(y) = tensors.next() else { return Ok(None) };
+            pairs.push_back(Pair { product: dot(&s, &y)?, s, y });
+        }
+        Ok(Some(Self { pairs, origin: Some(Origin { image, gradient, direction, loss, slope, length, halvings }) }))
+    }
+
+    pub fn best(&self) -> Option<(&Tensor, f64)> {
+        self.origin.as_ref().map(|origin| (&origin.image, origin.loss))
+    }
+
+    /// The image to look at next; the very first step changes pixels by `first_step` in the root mean square.
+    pub fn step(&mut self, here: &Here<'_>, first_step: f64) -> Result<Tensor> {
+        // Without a loss nothing can be judged, and every step counts as good.
+        let loss = here.loss.unwrap_or(f64::NEG_INFINITY);
+        if let Some(origin) = &mut self.origin {
+            // A loss that is no number has not fallen either.
+            let fell = loss <= origin.loss + SUFFICIENT * origin.length * origin.slope;
+            if !fell {
+                origin.halvings += 1.0;
+                origin.length *= 0.5;
+                if origin.halvings > MOST_HALVINGS && !self.pairs.is_empty() {
+                    self.pairs.clear();
+                    origin.direction = steepest(&origin.gradient, first_step)?;
+                    origin.slope = dot(&origin.gradient, &origin.direction)?;
+                    (origin.length, origin.halvings) = (1.0, 0.0);
+                }
+                return &origin.image + (&origin.direction * origin.length)?;
+            }
+            self.pairs.extend(pair(here, origin)?);
+            if self.pairs.len() > REMEMBERED {
+                self.pairs.pop_front();
+            }
+        }
+        let mut direction = self.direction(here.gradient, first_step)?;
+        let mut slope = dot(here.gradient, &direction)?;
+        if slope >= 0.0 {
+            // Rounding has spoilt the estimate.
+            self.pairs.clear();
+            direction = steepest(here.gradient, first_step)?;
+            slope = dot(here.gradient, &direction)?;
+        }
+        let next = (here.image + &direction)?;
+        self.origin = Some(Origin {
+            image: here.image.clone(),
+            gradient: here.gradient.clone(),
+            direction,
+            loss,
+            slope,
+            length: 1.0,
+            halvings: 0.0,
+        });
+        Ok(next)
+    }
+
+    /// -H g, H being the inverse of the curvature as the pairs tell of it: the two loops of algorithm 7.4.
+    fn direction(&self, gradient: &Tensor, first_step: f64) -> Result<Tensor> {
+        let Some(newest) = self.pairs.back() else { return steepest(gradient, first_step) };
+        let mut direction = gradient.neg()?;
+        let mut alphas = Vec::with_capacity(self.pairs.len());
+        for pair in self.pairs.iter().rev() {
+            let alpha = dot(&pair.s, &direction)? / pair.product;
+            direction = (direction - (&pair.y * alpha)?)?;
+            alphas.push(alpha);
+        }
+        direction = (direction * (newest.product / dot(&newest.y, &newest.y)?))?;
+        for (pair, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
+            let beta = dot(&pair.y, &direction)? / pair.product;
+            direction = (direction + (&pair.s * (alpha - beta))?)?;
+        }
+        Ok(direction)
+    }
+}
+
+/// What a good step tells of the curvature; `None` where the loss is not convex along it.
+fn pair(here: &Here<'_>, origin: &Origin) -> Result<Option<Pair>> {
+    let s = (here.image - &origin.image)?;
+    let y = (here.gradient - &origin.gradient)?;
+    let product = dot(&s, &y)?;
+    Ok((product > 0.0).then_some(Pair { s, y, product }))
+}
+
+/// Straight down the gradient, changing pixels by `size` in the root mean square.
+fn steepest(gradient: &Tensor, size: f64) -> Result<Tensor> {
+    let length = dot(gradient, gradient)?.sqrt().max(f64::MIN_POSITIVE);
+    gradient * (-size * (gradient.elem_count() as f64).sqrt() / length)
+}
+
+fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
+    (a * b)?.sum_all()?.to_dtype(DType::F64)?.to_scalar()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    /// The Rosenbrock function's value and gradient: a narrow, bent valley with its end at (1, 1).
+    fn rosenbrock(at: &Tensor) -> (f64, Tensor) {
+        let [x, y] = at.to_vec1::<f64>().unwrap().try_into().unwrap();
+        let value = (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2);
+        let gradient = [-2.0 * (1.0 - x) - 400.0 * x * (y - x * x), 200.0 * (y - x * x)];
+        (value, Tensor::new(&gradient, &Device::Cpu).unwrap())
+    }
+
+    fn descend(lbfgs: &mut Lbfgs, mut at: Tensor, steps: usize) -> Tensor {
+        for _ in 0..steps {
+            let (loss, gradient) = rosenbrock(&at);
+            at = lbfgs.step(&Here { image: &at, gradient: &gradient, loss: Some(loss) }, 0.1).unwrap();
+        }
+        at
+    }
+
+    #[test]
+    fn it_comes_to_the_end_of_a_bent_valley() {
+        let mut lbfgs = Lbfgs::new();
+        descend(&mut lbfgs, Tensor::new(&[-1.2, 1.0], &Device::Cpu).unwrap(), 80);
+        let (best, loss) = lbfgs.best().unwrap();
+        assert!(loss < 1e-12, "{loss} at {best}");
+    }
+
+    #[test]
+    fn it_goes_on_from_what_it_remembers() {
+        let start = Tensor::new(&[-1.2, 1.0], &Device::Cpu).unwrap();
+        for steps in 0..30 {
+            let mut lbfgs = Lbfgs::new();
+            let halfway = descend(&mut lbfgs, start.clone(), steps);
+            let (tensors, scalars) = lbfgs.memory();
+            let tensors = tensors.into_iter().cloned().collect();
+            let mut resumed = Lbfgs::resumed(tensors, &scalars).unwrap().unwrap();
+            let (one, other) = (descend(&mut lbfgs, halfway.clone(), 20), descend(&mut resumed, halfway, 20));
+            assert_eq!(one.to_vec1::<f64>().unwrap(), other.to_vec1::<f64>().unwrap(), "after {steps} steps");
+        }
+    }
+
+    #[test]
+    fn a_step_that_leads_nowhere_is_taken_back() {
+        let start = Tensor::new(&[0.5, 0.5], &Device::Cpu).unwrap();
+        let (loss, gradient) = rosenbrock(&start);
+        let mut lbfgs = Lbfgs::new();
+        let ahead = lbfgs.step(&Here { image: &start, gradient: &gradient, loss: Some(loss) }, 1.0).unwrap();
+        let back = lbfgs.step(&Here { image: &ahead, gradient: &gradient, loss: Some(f64::NAN) }, 1.0).unwrap();
+        let middle = ((&start + &ahead).unwrap() * 0.5).unwrap();
+        assert_eq!(back.to_vec1::<f64>().unwrap(), middle.to_vec1::<f64>().unwrap());
+        assert_eq!(lbfgs.best().unwrap().1, loss);
+    }
+}
