@@ -122,7 +122,9 @@ fn bench_prints_an_object_a_size() {
     let output = printed(&impasto(folder.path(), &arguments));
     let objects: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(objects.iter().map(|object| &object["size"]).collect::<Vec<_>>(), ["24x16", "32x32"]);
-    assert!(objects.iter().all(|object| object["seconds_per_epoch"].as_f64() > Some(0.0)), "{output}");
+    for number in ["seconds_per_epoch", "gflop_per_second", "share_of_peak", "peak_memory_bytes"] {
+        assert!(objects.iter().all(|object| object[number].as_f64() > Some(0.0)), "{number}: {output}");
+    }
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ impl StageRun<'_> {
         Ok(Weighed {
             content: self.weights.content * number(&terms.content)?,
             style: self.weights.style * number(&terms.style)?,
-            tv: self.weights.tv * number(&tv::total_variation(&self.image)?)?,
+            tv: self.weights.tv * tv::total_variation(&self.image)?,
         })
     }
 

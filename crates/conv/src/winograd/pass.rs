@@ -155,18 +155,18 @@ impl<K: Sink> Pass<'_, K> {
         }
     }
 
-    /// The 6x6 inputs that a tile's outputs come of; zeros outside the image.
+    /// The 6x6 inputs that a tile's outputs come of, from one above and left of the tile on; zeros outside the image.
     #[inline(always)]
     fn patch<S: Simd>(&self, simd: S, block: usize, tile: Tile) -> [[S::V; PATCH]; PATCH] {
         let Shape { height, width, .. } = self.input.activations.shape();
         let plane = &self.input.activations.lanes()[block * height * width..][..height * width];
         let zero = simd.splat(0.0);
         let mut patch = [[zero; PATCH]; PATCH];
-        let (bottom, right) = (tile.row * TILE, tile.column * TILE);
-        let within = bottom >= 1 && right >= 1 && bottom + PATCH - 1 <= height && right + PATCH - 1 <= width;
+        let (top, left) = (tile.row * TILE, tile.column * TILE);
+        let within = top >= 1 && left >= 1 && top + PATCH - 1 <= height && left + PATCH - 1 <= width;
         if within {
             for (row, line) in patch.iter_mut().enumerate() {
-                let from = &plane[(bottom + row - 1) * width + right - 1..][..PATCH];
+                let from = &plane[(top + row - 1) * width + left - 1..][..PATCH];
                 for (value, lanes) in line.iter_mut().zip(from) {
                     *value = simd.load(lanes);
                 }
@@ -174,8 +174,8 @@ impl<K: Sink> Pass<'_, K> {
         } else {
             for (row, line) in patch.iter_mut().enumerate() {
                 for (column, value) in line.iter_mut().enumerate() {
-                    // One less than the row and column; a 0 here lies above or left of the image.
-                    let (y, x) = (bottom + row, right + column);
+                    // One more than the row and column: 0 is above or left of the image.
+                    let (y, x) = (top + row, left + column);
                     if y >= 1 && x >= 1 && y <= height && x <= width {
                         *value = simd.load(&plane[(y - 1) * width + x - 1]);
                     }

@@ -6,9 +6,12 @@
 
 use std::collections::VecDeque;
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::Here;
+use super::{
+    Here,
+    algebra::{add_scaled, dot},
+};
 
 /// Steps that the curvature is estimated from.
 const REMEMBERED: usize = 5;
@@ -95,7 +98,7 @@ impl Lbfgs {
                     origin.slope = dot(&origin.gradient, &origin.direction)?;
                     (origin.length, origin.halvings) = (1.0, 0.0);
                 }
-                return &origin.image + (&origin.direction * origin.length)?;
+                return add_scaled(&origin.image, origin.length, &origin.direction);
             }
             self.pairs.extend(pair(here, origin)?);
             if self.pairs.len() > REMEMBERED {
@@ -110,7 +113,7 @@ impl Lbfgs {
             direction = steepest(here.gradient, first_step)?;
             slope = dot(here.gradient, &direction)?;
         }
-        let next = (here.image + &direction)?;
+        let next = add_scaled(here.image, 1.0, &direction)?;
         self.origin = Some(Origin {
             image: here.image.clone(),
             gradient: here.gradient.clone(),
@@ -130,13 +133,13 @@ impl Lbfgs {
         let mut alphas = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
             let alpha = dot(&pair.s, &direction)? / pair.product;
-            direction = (direction - (&pair.y * alpha)?)?;
+            direction = add_scaled(&direction, -alpha, &pair.y)?;
             alphas.push(alpha);
         }
         direction = (direction * (newest.product / dot(&newest.y, &newest.y)?))?;
         for (pair, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
             let beta = dot(&pair.y, &direction)? / pair.product;
-            direction = (direction + (&pair.s * (alpha - beta))?)?;
+            direction = add_scaled(&direction, alpha - beta, &pair.s)?;
         }
         Ok(direction)
     }
@@ -144,8 +147,8 @@ impl Lbfgs {
 
 /// What a good step tells of the curvature; `None` where the loss is not convex along it.
 fn pair(here: &Here<'_>, origin: &Origin) -> Result<Option<Pair>> {
-    let s = (here.image - &origin.image)?;
-    let y = (here.gradient - &origin.gradient)?;
+    let s = add_scaled(here.image, -1.0, &origin.image)?;
+    let y = add_scaled(here.gradient, -1.0, &origin.gradient)?;
     let product = dot(&s, &y)?;
     Ok((product > 0.0).then_some(Pair { s, y, product }))
 }
@@ -154,10 +157,6 @@ fn pair(here: &Here<'_>, origin: &Origin) -> Result<Option<Pair>> {
 fn steepest(gradient: &Tensor, size: f64) -> Result<Tensor> {
     let length = dot(gradient, gradient)?.sqrt().max(f64::MIN_POSITIVE);
     gradient * (-size * (gradient.elem_count() as f64).sqrt() / length)
-}
-
-fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
-    (a * b)?.sum_all()?.to_dtype(DType::F64)?.to_scalar()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What moves the image down the gradient.
 
 mod adam;
+mod algebra;
 mod lbfgs;
 
 use adam::Adam;
