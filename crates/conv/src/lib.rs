@@ -6,6 +6,10 @@
 //! quarter of the products. The arithmetic is written once, over the trait `Simd`, and compiled for AVX-512, AVX2 with FMA
 //! and any CPU; a [`Form`] says which of them runs. Work is split over rayon's threads in such a way that every sum is
 //! taken in the same order for any number of them.
+//!
+//! Bounds are asserted where slices come in. The tests run under valgrind without an error, in the forms that it knows (AVX2
+//! and portable; it hides AVX-512 from the program): `cargo test -p impasto-conv --no-run`, then
+//! `valgrind --error-exitcode=9 -q` with each of the test programs.
 
 mod activations;
 mod backward;
