@@ -9,6 +9,7 @@ Usage: pip install -r tools/requirements.txt
   losses.json              progress entries of short runs, one stage or two
   losses_long.json         those of 100 epochs
   gradient_*.safetensors   losses and gradients of an objective on a narrow network
+  autocast.json            how far PyTorch's bfloat16 is from the exact gradient, on whole networks
   pooling.safetensors      both poolings and their gradients, on odd sizes and with ties
   resize.safetensors       Pillow's BILINEAR on floats, to a smaller, a larger and the same size
 
@@ -106,12 +107,17 @@ def make_losses_long(name):
     write_json(name, [run(backbone, objective, ["300x200:100"], 50) for backbone in BACKBONES for objective in LEARNING_RATES])
 
 
-def make_gradient(name):
-    objective = name.removeprefix("gradient_").removesuffix(".safetensors")
+def small_images():
+    """Content, style, and an image to be judged."""
     # Odd at every depth where it matters: 37x29 halves to 18x14, 9x7, 4x3 and 2x1, dropping rows and columns.
     content, style = (normalise(resize(open_rgb(GOLDEN / picture), (37, 29))) for picture in ("content.png", "style.png"))
     perturbation = torch.from_numpy(uniform(5, tuple(content.shape)) - 0.5)
-    x = (content.double() + perturbation).float()
+    return content, style, (content.double() + perturbation).float()
+
+
+def make_gradient(name):
+    objective = name.removeprefix("gradient_").removesuffix(".safetensors")
+    content, style, x = small_images()
     weights = seeded_weights("vgg19", NARROW_SEED, NARROWNESS)
 
     def differentiate(dtype):
@@ -133,6 +139,26 @@ def make_gradient(name):
         "gradient_content": content_gradient.float(), "gradient_style": style_gradient.float(),
         "gradient_tv": tv_gradient.float(),
     })
+
+
+def make_autocast(name):
+    """How far the gradient of content and style is from the exact one when PyTorch computes in bfloat16."""
+    def gradient(backbone, objective, dtype, bf16):
+        weights = {key: tensor.to(dtype) for key, tensor in BACKBONES[backbone]().items()}
+        content, style, x = (image.to(dtype) for image in small_images())
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            judge = Objective(Network(weights, objective), content, style)
+            image = x.requires_grad_(True)
+            content_term, style_term, *_ = judge(image)
+        return torch.autograd.grad(content_term + style_term, image)[0].double()
+
+    distances = []
+    for backbone in BACKBONES:
+        for objective in LEARNING_RATES:
+            exact = gradient(backbone, objective, torch.float64, False)
+            distance = (gradient(backbone, objective, torch.float32, True) - exact).norm() / exact.norm()
+            distances.append({"backbone": backbone, "objective": objective, "distance": float(f"{distance.item():.4g}")})
+    write_json(name, distances)
 
 
 def make_pooling(name):
@@ -160,6 +186,7 @@ def make_resize(name):
 MAKERS = {
     "content.png": make_content, "style.png": make_style, "seeded.json": make_seeded,
     "gradient_published.safetensors": make_gradient, "gradient_relative.safetensors": make_gradient,
+    "autocast.json": make_autocast,
     "pooling.safetensors": make_pooling, "resize.safetensors": make_resize,
     "losses.json": make_losses, "losses_long.json": make_losses_long,
 }

@@ -1,9 +1,9 @@
-//! What each convolution of a VGG takes forward, in every form that this CPU can run, the products of a style layer's Gram
+//! What each convolution of a VGG takes forward, by all kernels that this machine can run, the products of a style layer's Gram
 //! matrix too: `cargo run --release -p impasto-conv --example layers -- 300 200`.
 
 use std::time::Instant;
 
-use impasto_conv::{Activations, Convolution, Form, Forward, Gates, Shape, Symmetric, Workspace, mix};
+use impasto_conv::{Activations, Form, Forward, Gates, Kernels, Shape, Tiles, Winograd};
 
 /// (in, out) channels, and by what the image's sides are divided there.
 const LAYERS: [(usize, usize, usize); 9] = [
@@ -26,29 +26,36 @@ fn main() {
         std::process::exit(2);
     };
     for form in Form::available() {
-        println!("{form:?}: {:.0} GFLOP/s at the most", impasto_conv::peak(form) / 1e9);
-        for (inn, out, part) in LAYERS {
-            layer(form, out, Shape { channels: inn, height: height / part, width: width / part });
-        }
+        layers(&Winograd::new(form), width, height);
+        layers(&Tiles::emulated(form), width, height);
+    }
+    if Tiles::accelerated() {
+        layers(&Tiles::best(), width, height);
     }
 }
 
-fn layer(form: Form, out: usize, shape: Shape) {
+fn layers(kernels: &impl Kernels, width: usize, height: usize) {
+    println!("{}: {:.0} GFLOP/s at the most", kernels.name(), kernels.peak() / 1e9);
+    for (inn, out, part) in LAYERS {
+        layer(kernels, out, Shape { channels: inn, height: height / part, width: width / part });
+    }
+}
+
+fn layer<K: Kernels>(kernels: &K, out: usize, shape: Shape) {
     let input = Activations::from_planes(shape, &numbers(shape.channels * shape.pixels()));
-    let convolution = Convolution::new(shape.channels, out, &numbers(shape.channels * out * 9), &vec![0.1; out]);
-    let workspace = Workspace::new(form);
+    let convolution = K::convolution(shape.channels, out, &numbers(shape.channels * out * 9), &vec![0.1; out]);
     let mut next = Activations::zeros(shape.with_channels(out));
     let mut gates = Gates::of_relu(next.shape());
     let seconds = fastest(|| {
         let next = Some(&mut next);
         let output = Forward { features: None, features_rectified: false, next, pooling: None, gates: &mut gates };
-        convolution.forward(&workspace, &input, false, output);
+        kernels.forward(&convolution, &input, false, output);
     });
     let operations = (2 * 9 * shape.channels * out * shape.pixels()) as f64;
-    let gram = fastest(|| drop(Symmetric::gram(form, &next)));
-    let matrix = Symmetric::gram(form, &next);
+    let gram = fastest(|| drop(kernels.gram(&next)));
+    let matrix = kernels.gram(&next);
     let mut mixed = Activations::zeros(next.shape());
-    let mix = fastest(|| mix(form, &matrix, &next, &mut mixed));
+    let mix = fastest(|| kernels.mix(&matrix, &next, &mut mixed));
     println!(
         "{:>4} to {out:>3} channels, {:>4}x{:<4} {:>8.2} ms, {:>4.0} GFLOP/s of a direct convolution; Gram {:>6.2} ms, mix {:>6.2} ms",
         shape.channels,

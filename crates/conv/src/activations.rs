@@ -1,17 +1,6 @@
 //! What flows from layer to layer.
 
-/// Channels in a block.
-pub const LANES: usize = 16;
-
-/// One pixel's values in a block of 16 channels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[repr(C, align(64))]
-pub struct Lanes(pub [f32; LANES]);
-
-impl Lanes {
-    /// Nothing but zeros.
-    pub const ZERO: Self = Self([0.0; LANES]);
-}
+use crate::{LANES, Lanes, lines::Line};
 
 /// How many channels there are, and the size of the image that each of them is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +19,11 @@ impl Shape {
         self.channels.div_ceil(LANES)
     }
 
+    /// Pairs of such blocks; the last one may have a block to spare.
+    pub(crate) fn pairs(self) -> usize {
+        self.channels.div_ceil(2 * LANES)
+    }
+
     /// Pixels of one channel.
     pub fn pixels(self) -> usize {
         self.height * self.width
@@ -45,23 +39,28 @@ impl Shape {
         Self { channels, ..self }
     }
 
-    fn lanes(self) -> usize {
-        self.blocks() * self.pixels()
+    /// Every block, row and column.
+    fn places(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..self.blocks() * self.pixels()).map(move |number| {
+            let (row, column) = (number / self.width, number % self.width);
+            (row / self.height, row % self.height, column)
+        })
     }
 }
 
-/// Activations, or their gradient: (block, row, column, 16 channels).
+/// Activations, or their gradient, in a number format and the layout that belongs to it.
 #[derive(Debug, Clone)]
-pub struct Activations {
+pub struct Activations<L = Lanes> {
     shape: Shape,
-    /// As much as the largest shape so far needs; what the present one does not need lies at the end.
-    storage: Vec<Lanes>,
+    /// As much as the largest shape so far needs; what the present one does not need lies at the end. Lines that belong to no
+    /// pixel are 0, and so are channels to spare.
+    storage: Vec<L>,
 }
 
-impl Activations {
+impl<L: Line> Activations<L> {
     /// Zeros.
     pub fn zeros(shape: Shape) -> Self {
-        Self { shape, storage: vec![Lanes::ZERO; shape.lanes()] }
+        Self { shape, storage: vec![L::ZERO; L::lines(shape)] }
     }
 
     /// From (channel, row, column).
@@ -79,23 +78,30 @@ impl Activations {
     /// # Panics
     /// When there are not as many numbers as the shape says.
     pub fn fill_from_planes(&mut self, planes: &[f32]) {
-        let pixels = self.shape.pixels();
-        assert_eq!(planes.len(), self.shape.channels * pixels, "numbers of {:?}", self.shape);
-        for (channel, plane) in planes.chunks_exact(pixels).enumerate() {
-            let block = &mut self.storage[channel / LANES * pixels..][..pixels];
-            for (lanes, value) in block.iter_mut().zip(plane) {
-                lanes.0[channel % LANES] = *value;
+        let shape = self.shape;
+        assert_eq!(planes.len(), shape.channels * shape.pixels(), "numbers of {shape:?}");
+        for (block, row, column) in shape.places() {
+            let first = (block * LANES * shape.height + row) * shape.width + column;
+            let mut values = [0.0; LANES];
+            for (value, plane) in values.iter_mut().zip(planes[first..].iter().step_by(shape.pixels())) {
+                *value = *plane;
             }
+            let place = L::place(shape, block, row, column);
+            self.storage[place.line].set_part(place.part, values);
         }
     }
 
     /// As (channel, row, column).
     pub fn to_planes(&self) -> Vec<f32> {
-        let pixels = self.shape.pixels();
-        let mut planes = Vec::with_capacity(self.shape.channels * pixels);
-        for channel in 0..self.shape.channels {
-            let block = &self.storage[channel / LANES * pixels..][..pixels];
-            planes.extend(block.iter().map(|lanes| lanes.0[channel % LANES]));
+        let shape = self.shape;
+        let mut planes = vec![0.0; shape.channels * shape.pixels()];
+        for (block, row, column) in shape.places() {
+            let first = (block * LANES * shape.height + row) * shape.width + column;
+            let place = L::place(shape, block, row, column);
+            let values = self.storage[place.line].part(place.part);
+            for (plane, value) in planes[first..].iter_mut().step_by(shape.pixels()).zip(values) {
+                *plane = value;
+            }
         }
         planes
     }
@@ -110,18 +116,22 @@ impl Activations {
     /// Its memory is kept, and grows only beyond the largest shape so far.
     pub fn reshape(&mut self, shape: Shape) {
         self.shape = shape;
-        if self.storage.len() < shape.lanes() {
-            self.storage.resize(shape.lanes(), Lanes::ZERO);
+        let lines = L::lines(shape);
+        if self.storage.len() < lines {
+            self.storage.resize(lines, L::ZERO);
         }
+        L::clear_border(shape, &mut self.storage[..lines]);
     }
 
-    /// All values, channels to spare included: for sums and differences that need no order.
-    pub fn lanes(&self) -> &[Lanes] {
-        &self.storage[..self.shape.lanes()]
+    /// All values, in whatever order they lie, with zeros in channels to spare and where no pixel is: for sums and
+    /// differences that need no order.
+    pub fn lines(&self) -> &[L] {
+        &self.storage[..L::lines(self.shape)]
     }
 
-    /// All values, to be changed. Channels to spare must stay 0.
-    pub fn lanes_mut(&mut self) -> &mut [Lanes] {
-        &mut self.storage[..self.shape.lanes()]
+    /// All values, to be changed. What belongs to no pixel, and channels to spare, must stay 0.
+    pub fn lines_mut(&mut self) -> &mut [L] {
+        let lines = L::lines(self.shape);
+        &mut self.storage[..lines]
     }
 }

@@ -1,18 +1,10 @@
-//! A convolution's gradient with respect to its input, carried on to the output of the layer before.
+//! What a gradient goes through between a convolution's input and the output of the layer before.
 
-use crate::{
-    Activations, Convolution, Gates, Lanes, Shape, Workspace,
-    gates::CORNERS,
-    shared::Shared,
-    simd::Simd,
-    winograd::{Input, Sink, Tile, run, transform::TILE},
-};
+use crate::{Activations, Gates, Line, Shape, gates::CORNERS, shared::Shared, simd::Simd, sink::Sink};
 
 /// What lies between the output of the layer before and this convolution's input.
 #[derive(Clone, Copy)]
 pub enum Through<'a> {
-    /// Nothing: this is the first layer, and its input the image.
-    Nothing,
     /// A ReLU.
     Relu(&'a Gates),
     /// A ReLU and a pooling; each of a window's corners whose gate is open gets the gradient times this.
@@ -31,113 +23,94 @@ pub enum Tap {
 }
 
 /// Where the gradient goes.
-pub struct Backward<'a> {
+pub struct Backward<'a, L> {
     /// What it goes through.
     pub through: Through<'a>,
     /// What it is added to.
     pub tap: Tap,
     /// The gradient at the output of the layer before, with its shape.
-    pub gradient: &'a mut Activations,
+    pub gradient: &'a mut Activations<L>,
 }
 
-impl Convolution {
-    /// Carries the gradient at the convolution's output back to the layer before. `self` is made of the
-    /// [`crate::turned`] kernel, without bias.
-    ///
-    /// # Panics
-    /// When the shapes do not belong together, or the losses look after a ReLU that a pooling follows.
-    pub fn backward(&self, workspace: &Workspace, upstream: &Activations, back: Backward<'_>) {
-        let shape = upstream.shape().with_channels(self.out_channels);
-        let target = back.gradient.shape();
-        match back.through {
-            Through::Nothing | Through::Relu(_) => assert_eq!(target, shape, "the shape of the gradient"),
-            Through::Pooling(..) => {
-                assert_eq!(target.pooled(), shape, "the shape of the gradient, pooled");
-                assert!(back.tap != Tap::AfterRelu, "no loss looks between a ReLU and a pooling");
-                if back.tap == Tap::None {
-                    clear_dropped(back.gradient);
-                }
-            }
-        }
-        match back.through {
-            Through::Nothing => {}
-            Through::Relu(gates) => assert_eq!(gates.bits.len(), shape.blocks() * shape.pixels(), "the gates"),
-            Through::Pooling(gates, _) => {
-                assert_eq!(gates.bits.len(), CORNERS * shape.blocks() * shape.pixels(), "the gates");
-            }
-        }
-        let sink = Gradient {
-            shape,
-            target,
-            through: back.through,
-            tap: back.tap,
-            gradient: Shared::new(back.gradient.lanes_mut()),
-        };
-        run(workspace, self, &Input { activations: upstream, rectify: false }, &sink);
-    }
-}
-
-/// Sets the rows and columns to 0 that no whole window holds.
-fn clear_dropped(gradient: &mut Activations) {
-    let Shape { height, width, .. } = gradient.shape();
-    for plane in gradient.lanes_mut().chunks_exact_mut(height * width) {
-        if height % 2 == 1 {
-            plane[(height - 1) * width..].fill(Lanes::ZERO);
-        }
-        if width % 2 == 1 {
-            plane.iter_mut().skip(width - 1).step_by(width).for_each(|lanes| *lanes = Lanes::ZERO);
-        }
-    }
-}
-
-struct Gradient<'a> {
+/// The same, with the shapes held against one another.
+pub(crate) struct Carried<'a, L> {
     /// Of the convolution's input.
     shape: Shape,
     /// Of the layer before's output.
     target: Shape,
     through: Through<'a>,
     tap: Tap,
-    gradient: Shared<'a, Lanes>,
+    gradient: Shared<'a, L>,
 }
 
-impl Sink for Gradient<'_> {
-    #[inline(always)]
-    fn put<S: Simd>(&self, simd: S, block: usize, tile: Tile, values: &[[S::V; TILE]; TILE]) {
-        let Shape { height, width, .. } = self.shape;
-        let (rows, columns) = ((height - tile.row * TILE).min(TILE), (width - tile.column * TILE).min(TILE));
-        for (row, line) in values.iter().enumerate().take(rows) {
-            let y = tile.row * TILE + row;
-            for (column, &value) in line.iter().enumerate().take(columns) {
-                let x = tile.column * TILE + column;
-                let index = (block * height + y) * width + x;
-                match self.through {
-                    Through::Nothing => self.add(simd, value, u16::MAX, index),
-                    Through::Relu(gates) => self.add(simd, value, gates.bits[index], index),
-                    Through::Pooling(gates, gain) => {
-                        let each = simd.mul_add(value, simd.splat(gain), simd.splat(0.0));
-                        let bits = &gates.bits[CORNERS * index..][..CORNERS];
-                        let corner = (block * self.target.height + 2 * y) * self.target.width + 2 * x;
-                        self.add(simd, each, bits[0], corner);
-                        self.add(simd, each, bits[1], corner + 1);
-                        self.add(simd, each, bits[2], corner + self.target.width);
-                        self.add(simd, each, bits[3], corner + self.target.width + 1);
-                    }
-                }
+impl<'a, L: Line> Carried<'a, L> {
+    /// For a convolution's input of this shape.
+    ///
+    /// # Panics
+    /// When the shapes do not belong together, or the losses look after a ReLU that a pooling follows.
+    pub fn new(shape: Shape, back: Backward<'a, L>) -> Self {
+        let target = back.gradient.shape();
+        let (gates, pooling) = match back.through {
+            Through::Relu(gates) => {
+                assert_eq!(target, shape, "the shape of the gradient");
+                (gates, false)
             }
+            Through::Pooling(gates, _) => {
+                assert_eq!(target.pooled(), shape, "the shape of the gradient, pooled");
+                assert!(back.tap != Tap::AfterRelu, "no loss looks between a ReLU and a pooling");
+                if back.tap == Tap::None {
+                    clear_dropped(back.gradient);
+                }
+                (gates, true)
+            }
+        };
+        assert_eq!(gates.bits.len(), Gates::count(target, pooling), "the gates");
+        Self { shape, target, through: back.through, tap: back.tap, gradient: Shared::new(back.gradient.lines_mut()) }
+    }
+
+    #[inline(always)]
+    fn add<S: Simd>(&self, simd: S, carried: S::V, open: u16, block: usize, row: usize, column: usize) {
+        let place = L::place(self.target, block, row, column);
+        // SAFETY: every block and pixel is put once, or belongs to one window that is.
+        let line = unsafe { &mut self.gradient.part(place.line..place.line + 1)[0] };
+        let values = match self.tap {
+            Tap::None => simd.keep(carried, open),
+            Tap::BeforeRelu => simd.add(line.load(simd, place.part), simd.keep(carried, open)),
+            Tap::AfterRelu => simd.keep(simd.add(line.load(simd, place.part), carried), open),
+        };
+        line.store(simd, place.part, values);
+    }
+}
+
+/// Sets the rows and columns to 0 that no whole window holds.
+fn clear_dropped<L: Line>(gradient: &mut Activations<L>) {
+    let shape = gradient.shape();
+    let lines = gradient.lines_mut();
+    let mut clear = |block, row, column| lines[L::place(shape, block, row, column).line] = L::ZERO;
+    for block in 0..shape.blocks() {
+        if shape.height % 2 == 1 {
+            (0..shape.width).for_each(|column| clear(block, shape.height - 1, column));
+        }
+        if shape.width % 2 == 1 {
+            (0..shape.height).for_each(|row| clear(block, row, shape.width - 1));
         }
     }
 }
 
-impl Gradient<'_> {
+impl<L: Line> Sink for Carried<'_, L> {
     #[inline(always)]
-    fn add<S: Simd>(&self, simd: S, carried: S::V, open: u16, index: usize) {
-        // SAFETY: every block and pixel belongs to one tile, or to one window and so to one tile.
-        let place = unsafe { &mut self.gradient.part(index..index + 1)[0] };
-        let value = match self.tap {
-            Tap::None => simd.keep(carried, open),
-            Tap::BeforeRelu => simd.add(simd.load(place), simd.keep(carried, open)),
-            Tap::AfterRelu => simd.keep(simd.add(simd.load(place), carried), open),
-        };
-        simd.store(value, place);
+    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
+        let index = (block * self.shape.height + row) * self.shape.width + column;
+        match self.through {
+            Through::Relu(gates) => self.add(simd, values, gates.bits[index], block, row, column),
+            Through::Pooling(gates, gain) => {
+                let each = simd.mul_add(values, simd.splat(gain), simd.splat(0.0));
+                let bits = &gates.bits[CORNERS * index..][..CORNERS];
+                self.add(simd, each, bits[0], block, 2 * row, 2 * column);
+                self.add(simd, each, bits[1], block, 2 * row, 2 * column + 1);
+                self.add(simd, each, bits[2], block, 2 * row + 1, 2 * column);
+                self.add(simd, each, bits[3], block, 2 * row + 1, 2 * column + 1);
+            }
+        }
     }
 }

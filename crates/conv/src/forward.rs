@@ -1,11 +1,11 @@
-//! A convolution forward, with the ReLU and the pooling after it.
+//! What comes after a convolution forward: ReLU and pooling.
 
 use crate::{
-    Activations, Convolution, Gates, Lanes, Shape, Workspace,
+    Activations, Gates, Line, Shape,
     gates::CORNERS,
     shared::Shared,
     simd::Simd,
-    winograd::{Input, Sink, Tile, run, transform::TILE},
+    sink::{Sink, store},
 };
 
 /// 2x2 pooling with stride 2 over whole windows.
@@ -18,26 +18,35 @@ pub enum Pooling {
 }
 
 /// Where a convolution's output goes.
-pub struct Forward<'a> {
+pub struct Forward<'a, L> {
     /// The output as the losses see it, if they look: with its shape.
-    pub features: Option<&'a mut Activations>,
+    pub features: Option<&'a mut Activations<L>>,
     /// Whether the losses look after the ReLU.
     pub features_rectified: bool,
     /// The output after the ReLU and the pooling, if a layer comes that reads it: with its shape.
-    pub next: Option<&'a mut Activations>,
+    pub next: Option<&'a mut Activations<L>>,
     /// The pooling, if there is one.
     pub pooling: Option<Pooling>,
     /// What the backward pass needs.
     pub gates: &'a mut Gates,
 }
 
-impl Convolution {
-    /// Convolves `input`, of which a ReLU is taken first if `rectify` says so.
+/// The same, with the shapes held against one another.
+pub(crate) struct Outputs<'a, L> {
+    shape: Shape,
+    features: Option<Shared<'a, L>>,
+    features_rectified: bool,
+    next: Option<Shared<'a, L>>,
+    pooling: Option<Pooling>,
+    gates: Shared<'a, u16>,
+}
+
+impl<'a, L: Line> Outputs<'a, L> {
+    /// For a convolution's output of this shape.
     ///
     /// # Panics
     /// When the shapes do not belong together.
-    pub fn forward(&self, workspace: &Workspace, input: &Activations, rectify: bool, output: Forward<'_>) {
-        let shape = input.shape().with_channels(self.out_channels);
+    pub fn new(shape: Shape, output: Forward<'a, L>) -> Self {
         let next_shape = if output.pooling.is_some() { shape.pooled() } else { shape };
         if let Some(features) = &output.features {
             assert_eq!(features.shape(), shape, "the shape of the features");
@@ -45,94 +54,59 @@ impl Convolution {
         if let Some(next) = &output.next {
             assert_eq!(next.shape(), next_shape, "the shape of the next layer's input");
         }
-        let gates = if output.pooling.is_some() { CORNERS } else { 1 } * next_shape.blocks() * next_shape.pixels();
-        assert_eq!(output.gates.bits.len(), gates, "the gates of {shape:?}");
-        let sink = Outputs {
+        assert_eq!(output.gates.bits.len(), Gates::count(shape, output.pooling.is_some()), "the gates of {shape:?}");
+        Self {
             shape,
-            features: output.features.map(|features| Shared::new(features.lanes_mut())),
+            features: output.features.map(|features| Shared::new(features.lines_mut())),
             features_rectified: output.features_rectified,
-            next: output.next.map(|next| Shared::new(next.lanes_mut())),
+            next: output.next.map(|next| Shared::new(next.lines_mut())),
             pooling: output.pooling,
             gates: Shared::new(&mut output.gates.bits),
-        };
-        run(workspace, self, &Input { activations: input, rectify }, &sink);
+        }
     }
 }
 
-struct Outputs<'a> {
-    shape: Shape,
-    features: Option<Shared<'a, Lanes>>,
-    features_rectified: bool,
-    next: Option<Shared<'a, Lanes>>,
-    pooling: Option<Pooling>,
-    gates: Shared<'a, u16>,
-}
-
-/// Stores a value at a place that is the caller's alone.
-///
-/// # Safety
-/// Nobody else may hold this place.
-#[inline(always)]
-pub(crate) unsafe fn store<S: Simd>(simd: S, value: S::V, to: &Shared<'_, Lanes>, index: usize) {
-    // SAFETY: as the caller promises.
-    simd.store(value, unsafe { &mut to.part(index..index + 1)[0] });
-}
-
-impl Sink for Outputs<'_> {
+impl<L: Line> Sink for Outputs<'_, L> {
     #[inline(always)]
-    fn put<S: Simd>(&self, simd: S, block: usize, tile: Tile, values: &[[S::V; TILE]; TILE]) {
-        let Shape { height, width, .. } = self.shape;
+    fn pools(&self) -> bool {
+        self.pooling.is_some()
+    }
+
+    #[inline(always)]
+    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
+        let place = L::place(self.shape, block, row, column);
         let zero = simd.splat(0.0);
-        let (rows, columns) = ((height - tile.row * TILE).min(TILE), (width - tile.column * TILE).min(TILE));
-        for (row, line) in values.iter().enumerate().take(rows) {
-            let start = (block * height + tile.row * TILE + row) * width + tile.column * TILE;
-            for (column, &value) in line.iter().enumerate().take(columns) {
-                let index = start + column;
-                if let Some(features) = &self.features {
-                    let seen = if self.features_rectified { simd.max(value, zero) } else { value };
-                    // SAFETY: every block and pixel of the image belongs to one tile.
-                    unsafe { store(simd, seen, features, index) };
-                }
-                if self.pooling.is_none() {
-                    // SAFETY: as above.
-                    unsafe {
-                        self.gates.part(index..index + 1)[0] = simd.greater(value, zero);
-                        if let Some(next) = &self.next {
-                            store(simd, simd.max(value, zero), next, index);
-                        }
-                    }
+        if let Some(features) = &self.features {
+            let seen = if self.features_rectified { simd.max(values, zero) } else { values };
+            // SAFETY: every block and pixel is put once.
+            unsafe { store(simd, seen, features, place) };
+        }
+        if self.pooling.is_none() {
+            let gate = (block * self.shape.height + row) * self.shape.width + column;
+            // SAFETY: as above.
+            unsafe {
+                self.gates.part(gate..gate + 1)[0] = simd.greater(values, zero);
+                if let Some(next) = &self.next {
+                    store(simd, simd.max(values, zero), next, place);
                 }
             }
         }
-        if let Some(pooling) = self.pooling {
-            self.pool(simd, pooling, block, tile, values);
-        }
     }
-}
 
-impl Outputs<'_> {
     #[inline(always)]
-    fn pool<S: Simd>(&self, simd: S, pooling: Pooling, block: usize, tile: Tile, values: &[[S::V; TILE]; TILE]) {
-        let Shape { height, width, .. } = self.shape.pooled();
-        for row in 0..TILE / 2 {
-            for column in 0..TILE / 2 {
-                let (y, x) = (tile.row * TILE / 2 + row, tile.column * TILE / 2 + column);
-                if y < height && x < width {
-                    let [upper, lower] = [&values[2 * row], &values[2 * row + 1]];
-                    let window = [upper[2 * column], upper[2 * column + 1], lower[2 * column], lower[2 * column + 1]];
-                    let (pooled, open) = match pooling {
-                        Pooling::Maximum => maximum(simd, window),
-                        Pooling::Average(gain) => average(simd, window, gain),
-                    };
-                    let index = (block * height + y) * width + x;
-                    // SAFETY: every block and whole window of the image belongs to one tile.
-                    unsafe {
-                        self.gates.part(CORNERS * index..CORNERS * (index + 1)).copy_from_slice(&open);
-                        if let Some(next) = &self.next {
-                            store(simd, pooled, next, index);
-                        }
-                    }
-                }
+    fn window<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, corners: [S::V; CORNERS]) {
+        let Some(pooling) = self.pooling else { return };
+        let (pooled, open) = match pooling {
+            Pooling::Maximum => maximum(simd, corners),
+            Pooling::Average(gain) => average(simd, corners, gain),
+        };
+        let shape = self.shape.pooled();
+        let gates = CORNERS * ((block * shape.height + row) * shape.width + column);
+        // SAFETY: every block and window is put once.
+        unsafe {
+            self.gates.part(gates..gates + CORNERS).copy_from_slice(&open);
+            if let Some(next) = &self.next {
+                store(simd, pooled, next, L::place(shape, block, row, column));
             }
         }
     }

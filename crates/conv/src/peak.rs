@@ -12,20 +12,24 @@ const LONG_ENOUGH: Duration = Duration::from_millis(200);
 
 /// The floating-point operations that all threads of the current pool do in a second, when they do nothing but multiply
 /// and add in registers.
-pub fn peak(form: Form) -> f64 {
+pub(crate) fn peak(form: Form) -> f64 {
+    rate(ROUNDS * SUMS * LANES * 2, || form.run(Multiplications))
+}
+
+/// The operations that all threads of the current pool do in a second, when they do nothing but this work.
+pub(crate) fn rate(operations: usize, work: impl Fn() + Sync) -> f64 {
     let started = Instant::now();
-    let rounds: usize = rayon::broadcast(|_| {
-        let mut rounds = 0;
+    let times: usize = rayon::broadcast(|_| {
+        let mut times = 0;
         while started.elapsed() < LONG_ENOUGH {
-            form.run(Multiplications);
-            rounds += ROUNDS;
+            work();
+            times += 1;
         }
-        rounds
+        times
     })
     .into_iter()
     .sum();
-    const PER_ROUND: usize = SUMS * LANES * 2;
-    (rounds * PER_ROUND) as f64 / started.elapsed().as_secs_f64()
+    (times * operations) as f64 / started.elapsed().as_secs_f64()
 }
 
 struct Multiplications;

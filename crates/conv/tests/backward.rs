@@ -2,10 +2,8 @@
 
 mod support;
 
-use impasto_conv::{
-    Activations, Backward, Convolution, Form, Forward, Gates, Pooling, Shape, Tap, Through, Workspace, turned,
-};
-use support::{SIZES, apart, convolved, forms, noise};
+use impasto_conv::{Activations, Backward, Form, Gates, Kernels, Pooling, Shape, Tap, Through, Winograd, turned};
+use support::{SIZES, apart, convolved, layer, noise};
 
 /// A layer that puts out `out`, and after its ReLU and pooling a convolution to `CHANNELS` channels.
 struct Case {
@@ -22,7 +20,7 @@ struct Case {
 const CHANNELS: usize = 20;
 
 impl Case {
-    fn new(form: Form, (height, width): (usize, usize), pooling: Option<Pooling>) -> Self {
+    fn new<K: Kernels>(kernels: &K, (height, width): (usize, usize), pooling: Option<Pooling>) -> Self {
         let out = Shape { channels: 36, height, width };
         let inner = if pooling.is_some() { out.pooled() } else { out };
         let upstream = inner.with_channels(CHANNELS);
@@ -30,23 +28,13 @@ impl Case {
         let mut kernel = vec![0.0; 36 * 36 * 9];
         (0..36).for_each(|channel| kernel[(channel * 36 + channel) * 9 + 4] = 1.0);
         let coarse: Vec<f32> = noise(5, 36 * out.pixels()).iter().map(|value| (value * 3.0).round()).collect();
-        let mut features = Activations::zeros(out);
-        let mut next = Activations::zeros(inner);
-        let mut gates = if pooling.is_some() { Gates::of_pooling(out) } else { Gates::of_relu(out) };
-        let output = Forward {
-            features: Some(&mut features),
-            features_rectified: false,
-            next: Some(&mut next),
-            pooling,
-            gates: &mut gates,
-        };
-        let same = Convolution::new(36, 36, &kernel, &[0.0; 36]);
-        same.forward(&Workspace::new(form), &Activations::from_planes(out, &coarse), false, output);
+        let same = K::convolution(36, 36, &kernel, &[0.0; 36]);
+        let layer = layer(kernels, &same, &Activations::from_planes(out, &coarse), 36, false, pooling);
         Self {
             out,
             pooling,
-            values: features.to_planes(),
-            gates,
+            values: layer.features,
+            gates: layer.gates,
             upstream,
             kernel: noise(6, CHANNELS * 36 * 9),
             gradient: noise(7, CHANNELS * upstream.pixels()),
@@ -54,9 +42,9 @@ impl Case {
     }
 
     /// The gradient as the kernels carry it back, added to `own` as `tap` says.
-    fn have(&self, form: Form, tap: Tap, own: &[f32]) -> Vec<f32> {
+    fn have<K: Kernels>(&self, kernels: &K, tap: Tap, own: &[f32]) -> Vec<f32> {
         let turned = turned(&self.kernel, CHANNELS, 36);
-        let convolution = Convolution::new(CHANNELS, 36, &turned, &[0.0; 36]);
+        let convolution = K::convolution(CHANNELS, 36, &turned, &[0.0; 36]);
         let mut gradient = Activations::from_planes(self.out, own);
         let through = match self.pooling {
             None => Through::Relu(&self.gates),
@@ -64,7 +52,7 @@ impl Case {
             Some(Pooling::Average(gain)) => Through::Pooling(&self.gates, gain / 4.0),
         };
         let upstream = Activations::from_planes(self.upstream, &self.gradient);
-        convolution.backward(&Workspace::new(form), &upstream, Backward { through, tap, gradient: &mut gradient });
+        kernels.backward(&convolution, &upstream, Backward { through, tap, gradient: &mut gradient });
         gradient.to_planes()
     }
 
@@ -112,47 +100,48 @@ impl Case {
 }
 
 #[test]
-fn every_form_carries_gradients_back() {
-    for form in forms() {
+fn all_kernels_carry_gradients_back() {
+    fn check(kernels: &impl Kernels, tolerance: f64) {
         for size in SIZES {
             for pooling in [None, Some(Pooling::Maximum), Some(Pooling::Average(1.3))] {
                 if pooling.is_some() && (size.0 < 2 || size.1 < 2) {
                     continue;
                 }
-                let case = Case::new(form, size, pooling);
+                let case = Case::new(kernels, size, pooling);
                 for tap in [Tap::None, Tap::BeforeRelu, Tap::AfterRelu] {
                     if tap == Tap::AfterRelu && pooling.is_some() {
                         continue;
                     }
                     let own = noise(8, 36 * case.out.pixels());
-                    let apart = apart(&case.have(form, tap, &own), &case.want(tap, &own));
-                    assert!(apart < 1e-4, "{form:?} {pooling:?} {tap:?} at {size:?}: {apart} apart");
+                    let apart = apart(&case.have(kernels, tap, &own), &case.want(tap, &own));
+                    let name = kernels.name();
+                    assert!(apart < tolerance, "{name} {pooling:?} {tap:?} at {size:?}: {apart} apart");
                 }
             }
         }
     }
+    with_all_kernels!(check);
 }
 
 #[test]
 fn the_first_layer_gives_the_image_its_gradient() {
-    for form in forms() {
+    fn check<K: Kernels>(kernels: &K, tolerance: f64) {
         let shape = Shape { channels: 20, height: 13, width: 11 };
         let (kernel, upstream) = (noise(1, 20 * 3 * 9), noise(2, 20 * shape.pixels()));
         let turned = turned(&kernel, 20, 3);
-        let mut gradient = Activations::zeros(shape.with_channels(3));
-        let back = Backward { through: Through::Nothing, tap: Tap::None, gradient: &mut gradient };
-        let convolution = Convolution::new(20, 3, &turned, &[0.0; 3]);
-        convolution.backward(&Workspace::new(form), &Activations::from_planes(shape, &upstream), back);
+        let convolution = K::convolution(20, 3, &turned, &[0.0; 3]);
+        let have = kernels.backward_to_image(&convolution, &Activations::from_planes(shape, &upstream));
         let want = convolved(shape, &upstream, 3, &turned, &[0.0; 3]);
-        assert!(apart(&gradient.to_planes(), &want) < 1e-4, "{form:?}");
+        assert!(apart(&have, &want) < tolerance, "{}", kernels.name());
     }
+    with_all_kernels!(check);
 }
 
 #[test]
 #[should_panic(expected = "the gates")]
 fn gates_of_another_layer_are_refused() {
-    let form = Form::best();
-    let mut case = Case::new(form, (8, 8), None);
+    let kernels = Winograd::new(Form::best());
+    let mut case = Case::new(&kernels, (8, 8), None);
     case.gates = Gates::of_relu(Shape { height: 7, ..case.out });
-    case.have(form, Tap::None, &noise(8, 36 * 64));
+    case.have(&kernels, Tap::None, &noise(8, 36 * 64));
 }

@@ -2,8 +2,8 @@
 
 mod support;
 
-use impasto_conv::{Activations, Shape, Symmetric, mix};
-use support::{apart, forms, noise};
+use impasto_conv::{Activations, Kernels, Shape};
+use support::{apart, noise};
 
 fn shapes() -> impl Iterator<Item = Shape> {
     let sizes = [(1, 1), (3, 5), (17, 31), (40, 41)];
@@ -14,26 +14,29 @@ fn shapes() -> impl Iterator<Item = Shape> {
 
 #[test]
 fn gram_matrices_are_the_products_of_all_pairs() {
-    for form in forms() {
+    fn check<K: Kernels>(kernels: &K, tolerance: f64) {
         for shape in shapes() {
-            let planes = noise(1, shape.channels * shape.pixels());
+            let features = Activations::<K::Line>::from_planes(shape, &noise(1, shape.channels * shape.pixels()));
+            let planes = features.to_planes();
             let rows: Vec<_> = planes.chunks_exact(shape.pixels()).collect();
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
             let want: Vec<f64> = rows.iter().flat_map(|a| rows.iter().map(|b| dot(a, b))).collect();
-            let have = Symmetric::gram(form, &Activations::from_planes(shape, &planes));
-            assert!(apart(&have.to_rows(), &want) < 1e-5, "{form:?} {shape:?}");
+            // The features themselves are exact, whatever they are kept in.
+            let apart = apart(&kernels.gram(&features).to_rows(), &want);
+            assert!(apart < tolerance.min(1e-5), "{} {shape:?}: {apart} apart", kernels.name());
         }
     }
+    with_all_kernels!(check);
 }
 
 #[test]
 fn mixing_is_the_product_with_the_matrix() {
-    for form in forms() {
+    fn check<K: Kernels>(kernels: &K, tolerance: f64) {
         for shape in shapes() {
             let (channels, pixels) = (shape.channels, shape.pixels());
             let planes = noise(1, channels * pixels);
             // A Gram matrix is a symmetric one.
-            let symmetric = Symmetric::gram(form, &Activations::from_planes(shape, &noise(2, channels * pixels)));
+            let symmetric = kernels.gram(&Activations::from_planes(shape, &noise(2, channels * pixels)));
             let matrix = symmetric.to_rows();
             let mut want = vec![0f64; channels * pixels];
             for row in 0..channels {
@@ -45,21 +48,23 @@ fn mixing_is_the_product_with_the_matrix() {
                 }
             }
             let mut output = Activations::zeros(shape);
-            mix(form, &symmetric, &Activations::from_planes(shape, &planes), &mut output);
-            assert!(apart(&output.to_planes(), &want) < 1e-5, "{form:?} {shape:?}");
+            kernels.mix(&symmetric, &Activations::from_planes(shape, &planes), &mut output);
+            assert!(apart(&output.to_planes(), &want) < tolerance, "{} {shape:?}", kernels.name());
         }
     }
+    with_all_kernels!(check);
 }
 
 #[test]
 fn sums_are_the_same_on_any_number_of_threads() {
-    let shape = Shape { channels: 40, height: 61, width: 53 };
-    let features = Activations::from_planes(shape, &noise(1, 40 * shape.pixels()));
-    for form in forms() {
+    fn check<K: Kernels>(kernels: &K, _: f64) {
+        let shape = Shape { channels: 40, height: 61, width: 53 };
+        let features = Activations::from_planes(shape, &noise(1, 40 * shape.pixels()));
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| Symmetric::gram(form, &features))
+            pool.install(|| kernels.gram(&features))
         };
-        assert_eq!(on(1), on(3), "{form:?}");
+        assert_eq!(on(1), on(3), "{}", kernels.name());
     }
+    with_all_kernels!(check);
 }

@@ -1,6 +1,7 @@
 //! A run: the stages of a recipe, one after the other.
 
 use candle_core::{DType, Device, Tensor};
+use impasto_conv::Tiles;
 use impasto_picture::Picture;
 use impasto_recipe::{Fingerprint, Position, Precision, Recipe, Size, Stage, StyleFit};
 
@@ -69,8 +70,11 @@ impl Engine {
         let (threads, network): (_, Box<dyn Backend>) = match settings.device {
             DeviceName::Cpu => {
                 let threads = thread_pool(settings)?;
-                let network = threads.install(|| FusedNetwork::new(&backbone));
-                (Some(threads), Box::new(network))
+                let network: Box<dyn Backend> = threads.install(|| match precision {
+                    Precision::Bf16 => Box::new(FusedNetwork::bf16(&backbone)) as _,
+                    _ => Box::new(FusedNetwork::f32(&backbone)) as _,
+                });
+                (Some(threads), network)
             }
             DeviceName::Cuda(_) => (None, Box::new(PlainNetwork::new(&backbone, DType::F32, &device)?)),
         };
@@ -126,8 +130,10 @@ fn choose_precision(settings: &EngineSettings) -> Result<Precision, EngineError>
         Err(EngineError::Precision { device, precision, known })
     };
     match (settings.device, settings.precision) {
-        (DeviceName::Cpu, Precision::Auto | Precision::F32) => Ok(Precision::F32),
-        (DeviceName::Cpu, _) => refuse("f32"),
+        (DeviceName::Cpu, Precision::Auto) if Tiles::accelerated() => Ok(Precision::Bf16),
+        (DeviceName::Cpu, Precision::Auto) => Ok(Precision::F32),
+        (DeviceName::Cpu, precision @ (Precision::F32 | Precision::Bf16)) => Ok(precision),
+        (DeviceName::Cpu, Precision::Tf32) => refuse("f32, bf16"),
         // cuDNN's default mathematics rounds the factors of f32 convolutions to TF32 where the GPU can, unless told not to.
         (DeviceName::Cuda(_), Precision::Auto | Precision::Tf32) => Ok(Precision::Tf32),
         (DeviceName::Cuda(_), Precision::F32) if std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() == Ok("0") => {

@@ -44,13 +44,16 @@ fn two_stages_by(optimiser: &str, objective: &str) -> Recipe {
     ])
 }
 
-fn engine_of(threads: usize, seed: u64) -> Engine {
-    let settings = EngineSettings { device: DeviceName::Cpu, precision: Precision::Auto, threads: Some(threads) };
+/// Those that a CPU computes in.
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
+fn engine_of(threads: usize, seed: u64, precision: Precision) -> Engine {
+    let settings = EngineSettings { device: DeviceName::Cpu, precision, threads: Some(threads) };
     Engine::new(seeded(Architecture::Vgg16, 16, seed), &settings).unwrap()
 }
 
 fn engine(threads: usize) -> Engine {
-    engine_of(threads, 4)
+    engine_of(threads, 4, Precision::F32)
 }
 
 /// Remembers what it hears, and stops at a position.
@@ -88,10 +91,13 @@ fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Chec
 
 #[test]
 fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
-    let engine = engine(2);
-    for (optimiser, objective) in
-        [("adam", "published"), ("adam", "relative"), ("lbfgs", "published"), ("lbfgs", "relative")]
-    {
+    for (precision, optimiser, objective) in [
+        (Precision::F32, "adam", "published"),
+        (Precision::F32, "lbfgs", "relative"),
+        (Precision::Bf16, "adam", "relative"),
+        (Precision::Bf16, "lbfgs", "published"),
+    ] {
+        let engine = engine_of(2, 4, precision);
         let recipe = two_stages_by(optimiser, objective);
         let (picture, entries) = undisturbed(&engine, &recipe);
         for (stage, epoch) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3)] {
@@ -104,13 +110,16 @@ fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
             else {
                 panic!("nobody stopped it")
             };
-            assert!(resumed.encode(Format::Png).unwrap() == picture, "{optimiser} {objective} from {stage}:{epoch}");
+            assert!(
+                resumed.encode(Format::Png).unwrap() == picture,
+                "{precision} {optimiser} {objective} from {stage}:{epoch}"
+            );
             let mut heard = before;
             for entry in listener.heard {
                 heard.retain(|earlier| earlier.position() != entry.position());
                 heard.push(entry);
             }
-            assert_eq!(heard, entries, "{optimiser} {objective} from {stage}:{epoch}");
+            assert_eq!(heard, entries, "{precision} {optimiser} {objective} from {stage}:{epoch}");
         }
     }
 }
@@ -142,7 +151,10 @@ fn lbfgs_never_ends_above_the_losses_it_has_seen() {
 #[test]
 fn threads_do_not_change_the_result() {
     let recipe = two_stages("relative");
-    assert!(undisturbed(&engine(1), &recipe) == undisturbed(&engine(3), &recipe));
+    for precision in PRECISIONS {
+        let on = |threads| undisturbed(&engine_of(threads, 4, precision), &recipe);
+        assert!(on(1) == on(3), "{precision}");
+    }
 }
 
 #[test]
@@ -164,7 +176,9 @@ fn a_checkpoint_of_another_backbone_or_recipe_is_refused() {
     let refused = |engine: &Engine, recipe: &Recipe| {
         engine.paint(recipe, &subject(), Some(&checkpoint), &mut Listener::default()).unwrap_err()
     };
-    let other = refused(&engine_of(2, 5), &recipe);
+    let other = refused(&engine_of(2, 5, Precision::F32), &recipe);
+    assert!(matches!(other, EngineError::Checkpoint(CheckpointError::OtherFingerprint { .. })), "{other}");
+    let other = refused(&engine_of(2, 4, Precision::Bf16), &recipe);
     assert!(matches!(other, EngineError::Checkpoint(CheckpointError::OtherFingerprint { .. })), "{other}");
     let other = refused(&engine(2), &recipe_of_other_size());
     assert!(matches!(other, EngineError::Checkpoint(CheckpointError::OtherRecipe { .. })), "{other}");
@@ -195,8 +209,11 @@ fn damaged_checkpoints_are_refused_and_never_panic() {
 fn losses_that_are_no_numbers_end_the_run() {
     let recipe =
         recipe(&[("stages", "24x18:40"), ("learning_rate", "1e30"), ("report_every", "1"), ("style_weights", "1,1")]);
-    let error = engine(2).paint(&recipe, &subject(), None, &mut Listener::default()).unwrap_err();
-    assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+    for precision in PRECISIONS {
+        let engine = engine_of(2, 4, precision);
+        let error = engine.paint(&recipe, &subject(), None, &mut Listener::default()).unwrap_err();
+        assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+    }
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 use std::arch::x86_64::*;
 
+use half::bf16;
+
 use super::Simd;
-use crate::{Lanes, product::Product};
+use crate::{Halves, LANES, Lanes, winograd::Product};
 
 /// AVX2 with FMA: two registers hold 16 numbers.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
+pub struct Avx2(());
 
 impl Avx2 {
     pub fn detect() -> Option<Self> {
@@ -43,6 +45,44 @@ impl Simd for Avx2 {
         unsafe {
             _mm256_store_ps(start, value.0);
             _mm256_store_ps(start.add(8), value.1);
+        }
+    }
+
+    #[inline(always)]
+    fn widen(self, from: &[bf16; LANES]) -> Self::V {
+        // SAFETY: `self` proves AVX2; 16 bytes are read, and 16 more.
+        unsafe {
+            let from = from.as_ptr().cast::<__m128i>();
+            let widened = |bits| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits)));
+            (widened(_mm_loadu_si128(from)), widened(_mm_loadu_si128(from.add(1))))
+        }
+    }
+
+    #[inline(always)]
+    fn narrow(self, value: Self::V, to: &mut [bf16; LANES]) {
+        // SAFETY: `self` proves AVX2; 32 bytes are written.
+        unsafe {
+            let upper = |value| {
+                let bits = _mm256_castps_si256(value);
+                let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+                let up = _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7fff));
+                _mm256_srli_epi32::<16>(up)
+            };
+            // Packing goes by halves of registers; the permutation puts the quarters in order.
+            let packed = _mm256_packus_epi32(upper(value.0), upper(value.1));
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), _mm256_permute4x64_epi64::<0b11_01_10_00>(packed));
+        }
+    }
+
+    #[inline(always)]
+    fn pairs(self, from: &Halves) -> (Self::V, Self::V) {
+        // SAFETY: `self` proves AVX2; the pairs are two times 32 bytes, aligned to 64.
+        unsafe {
+            let from = from.0.as_ptr().cast::<__m256i>();
+            let (low, high) = (_mm256_load_si256(from), _mm256_load_si256(from.add(1)));
+            let first = |pairs| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs));
+            let second = |pairs| _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(!0xffff)));
+            ((first(low), first(high)), (second(low), second(high)))
         }
     }
 

@@ -5,12 +5,14 @@
 
 use std::arch::x86_64::*;
 
+use half::bf16;
+
 use super::Simd;
-use crate::{Lanes, product::Product};
+use crate::{Halves, LANES, Lanes, winograd::Product};
 
 /// AVX-512 (F, BW, DQ and VL).
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub struct Avx512(());
 
 impl Avx512 {
     pub fn detect() -> Option<Self> {
@@ -42,6 +44,37 @@ impl Simd for Avx512 {
     fn store(self, value: __m512, to: &mut Lanes) {
         // SAFETY: `self` proves AVX-512; the lanes are 64 bytes, aligned to 64.
         unsafe { _mm512_store_ps(to.0.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn widen(self, from: &[bf16; LANES]) -> __m512 {
+        // SAFETY: `self` proves AVX-512; 32 bytes are read.
+        unsafe {
+            let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
+        }
+    }
+
+    #[inline(always)]
+    fn narrow(self, value: __m512, to: &mut [bf16; LANES]) {
+        // SAFETY: `self` proves AVX-512; 32 bytes are written.
+        unsafe {
+            let bits = _mm512_castps_si512(value);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let up = _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
+            let upper = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(up));
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), upper);
+        }
+    }
+
+    #[inline(always)]
+    fn pairs(self, from: &Halves) -> (__m512, __m512) {
+        // SAFETY: `self` proves AVX-512; the pairs are 64 bytes, aligned to 64.
+        unsafe {
+            let pairs = _mm512_load_si512(from.0.as_ptr().cast());
+            let second = _mm512_and_si512(pairs, _mm512_set1_epi32(!0xffff));
+            (_mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)), _mm512_castsi512_ps(second))
+        }
     }
 
     #[inline(always)]

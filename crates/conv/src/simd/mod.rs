@@ -10,15 +10,17 @@ mod avx512;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx2::Avx2;
+pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx512::Avx512;
-pub(crate) use portable::Portable;
+pub use avx512::Avx512;
+pub use portable::Portable;
 
-use crate::{Lanes, product::Product};
+use half::bf16;
+
+use crate::{Halves, LANES, Lanes, winograd::Product};
 
 /// Arithmetic on the 16 channels of a block.
-pub(crate) trait Simd: Copy + Send + Sync + 'static {
+pub trait Simd: Copy + Send + Sync + 'static {
     /// 16 numbers in registers.
     type V: Copy;
     /// Rows of a product that are kept in registers at once; a panel of Winograd's tiles has as many.
@@ -27,6 +29,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn splat(self, value: f32) -> Self::V;
     fn load(self, from: &Lanes) -> Self::V;
     fn store(self, value: Self::V, to: &mut Lanes);
+    /// From bf16, exactly.
+    fn widen(self, from: &[bf16; LANES]) -> Self::V;
+    /// To bf16, as [`crate::lines::rounded`] does it.
+    fn narrow(self, value: Self::V, to: &mut [bf16; LANES]);
+    /// The first and the second of each of 16 pairs that lie side by side.
+    fn pairs(self, from: &Halves) -> (Self::V, Self::V);
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;

@@ -1,11 +1,13 @@
 //! Any CPU: loops that the compiler may turn into whatever vectors there are.
 
+use half::bf16;
+
 use super::Simd;
-use crate::{LANES, Lanes, product::Product};
+use crate::{Halves, LANES, Lanes, lines::rounded, winograd::Product};
 
 /// Any CPU.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable;
+pub struct Portable;
 
 impl Simd for Portable {
     type V = [f32; LANES];
@@ -24,6 +26,28 @@ impl Simd for Portable {
     #[inline(always)]
     fn store(self, value: Self::V, to: &mut Lanes) {
         to.0 = value;
+    }
+
+    #[inline(always)]
+    fn widen(self, from: &[bf16; LANES]) -> Self::V {
+        from.map(widened)
+    }
+
+    #[inline(always)]
+    fn narrow(self, value: Self::V, to: &mut [bf16; LANES]) {
+        *to = value.map(rounded);
+    }
+
+    #[inline(always)]
+    fn pairs(self, from: &Halves) -> (Self::V, Self::V) {
+        let mut pairs = ([0.0; LANES], [0.0; LANES]);
+        for lane in 0..LANES {
+            let half = &from.0[lane / (LANES / 2)];
+            let place = lane % (LANES / 2) * 2;
+            pairs.0[lane] = widened(half[place]);
+            pairs.1[lane] = widened(half[place + 1]);
+        }
+        pairs
     }
 
     #[inline(always)]
@@ -88,4 +112,9 @@ impl Simd for Portable {
         // SAFETY: as the caller promises.
         unsafe { product.run::<Self, 1, 1, 16, 1, false>(self, columns) }
     }
+}
+
+#[inline(always)]
+fn widened(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
 }

@@ -5,13 +5,21 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    Convolution, Input, Sink, Tile,
+    Convolution, Product,
+    run::Input,
     transform::{PATCH, POINTS, TILE, of_inputs, of_products},
 };
-use crate::{Form, LANES, Lanes, Shape, form::Work, product::Product, shared::Shared, simd::Simd};
+use crate::{Form, LANES, Lanes, Shape, form::Work, shared::Shared, simd::Simd, sink::Sink};
 
 /// Blocks of output channels whose weights stay in the cache while all panels are multiplied with them.
 const COLUMN_GROUP: usize = 8;
+
+/// A tile's place among the tiles.
+#[derive(Clone, Copy)]
+struct Tile {
+    row: usize,
+    column: usize,
+}
 
 /// The tiles that cover an image, row by row.
 #[derive(Clone, Copy)]
@@ -159,7 +167,7 @@ impl<K: Sink> Pass<'_, K> {
     #[inline(always)]
     fn patch<S: Simd>(&self, simd: S, block: usize, tile: Tile) -> [[S::V; PATCH]; PATCH] {
         let Shape { height, width, .. } = self.input.activations.shape();
-        let plane = &self.input.activations.lanes()[block * height * width..][..height * width];
+        let plane = &self.input.activations.lines()[block * height * width..][..height * width];
         let zero = simd.splat(0.0);
         let mut patch = [[zero; PATCH]; PATCH];
         let (top, left) = (tile.row * TILE, tile.column * TILE);
@@ -250,7 +258,28 @@ impl<K: Sink> Pass<'_, K> {
                     values[row][column] = simd.add(products[column], bias);
                 }
             }
-            self.sink.put(simd, block, tile, &values);
+            self.put(simd, block, tile, &values);
+        }
+    }
+
+    /// Hands the sink what lies within the image.
+    #[inline(always)]
+    fn put<S: Simd>(&self, simd: S, block: usize, tile: Tile, values: &[[S::V; TILE]; TILE]) {
+        let Shape { height, width, .. } = self.input.activations.shape();
+        let (top, left) = (tile.row * TILE, tile.column * TILE);
+        for (row, line) in values.iter().enumerate().take(height - top) {
+            for (column, &value) in line.iter().enumerate().take(width - left) {
+                self.sink.pixel(simd, block, top + row, left + column, value);
+            }
+        }
+        if self.sink.pools() {
+            for row in (0..TILE).step_by(2).filter(|row| top + row + 1 < height) {
+                for column in (0..TILE).step_by(2).filter(|column| left + column + 1 < width) {
+                    let [upper, lower] = [&values[row], &values[row + 1]];
+                    let corners = [upper[column], upper[column + 1], lower[column], lower[column + 1]];
+                    self.sink.window(simd, block, (top + row) / 2, (left + column) / 2, corners);
+                }
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers to try things on, and the sums written out as they stand in textbooks, in double precision.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use impasto_conv::{Form, Shape};
+use impasto_conv::{Activations, Form, Forward, Gates, Kernels, Pooling, Shape};
 
 /// Sizes at which something may go wrong: tiny, odd, prime, around multiples of a tile, larger than a panel.
 pub const SIZES: [(usize, usize); 14] = [
@@ -46,6 +46,61 @@ pub fn forms() -> Vec<Form> {
         }
     }
     available
+}
+
+/// Runs `$check(&kernels, tolerance)` with all kernels that this machine has, and says which it has not; how far from the right
+/// numbers theirs may be is a part of the greatest of them.
+#[macro_export]
+macro_rules! with_all_kernels {
+    ($check:path) => {
+        for form in $crate::support::forms() {
+            $check(&impasto_conv::Winograd::new(form), 1e-4);
+            $check(&impasto_conv::Tiles::emulated(form), 2e-2);
+        }
+        if impasto_conv::Tiles::accelerated() {
+            $check(&impasto_conv::Tiles::best(), 2e-2);
+        } else {
+            eprintln!("SKIPPED: this machine cannot run the kernels tiles-amx");
+        }
+    };
+}
+
+/// What a layer puts out, as planes.
+pub struct Layer {
+    /// Before the ReLU or after it, as was asked.
+    pub features: Vec<f32>,
+    /// After the ReLU and the pooling.
+    pub next: Vec<f32>,
+    pub gates: Gates,
+}
+
+/// Convolves planes of this shape, with all that may be fused in.
+pub fn layer<K: Kernels>(
+    kernels: &K,
+    convolution: &K::Convolution,
+    input: &Activations<K::Line>,
+    out_channels: usize,
+    features_rectified: bool,
+    pooling: Option<Pooling>,
+) -> Layer {
+    let out = input.shape().with_channels(out_channels);
+    let mut features = Activations::zeros(out);
+    // A buffer that served a larger layer.
+    let mut next = Activations::from_planes(
+        Shape { channels: out.channels + 40, ..out },
+        &vec![1.0; (out.channels + 40) * out.pixels()],
+    );
+    next.reshape(if pooling.is_some() { out.pooled() } else { out });
+    let mut gates = if pooling.is_some() { Gates::of_pooling(out) } else { Gates::of_relu(out) };
+    let output = Forward {
+        features: Some(&mut features),
+        features_rectified,
+        next: Some(&mut next),
+        pooling,
+        gates: &mut gates,
+    };
+    kernels.forward(convolution, input, false, output);
+    Layer { features: features.to_planes(), next: next.to_planes(), gates }
 }
 
 /// 3x3, stride 1, padding 1: planes (in, h, w) to (out, h, w).

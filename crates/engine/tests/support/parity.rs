@@ -68,12 +68,12 @@ impl Observer for Listener {
 }
 
 impl Run {
-    pub fn name(&self) -> String {
-        format!("{} {} {}", self.backbone, self.objective, self.stages.join(","))
+    pub fn name(&self, precision: Precision) -> String {
+        format!("{} {} {} {precision}", self.backbone, self.objective, self.stages.join(","))
     }
 
     /// The losses that the engine finds, in the reference's order.
-    pub fn repeat(&self) -> Vec<Entry> {
+    pub fn repeat(&self, precision: Precision) -> Vec<Entry> {
         let subject = Subject { content: picture("content.png"), styles: vec![picture("style.png")] };
         let mut options = Options::default();
         for (name, text) in [
@@ -86,22 +86,23 @@ impl Run {
             options.set(name, &text).unwrap();
         }
         let recipe = options.resolve(subject.content.size(), 1, &Limits::default()).unwrap();
-        let settings = EngineSettings { device: DeviceName::Cpu, precision: Precision::F32, threads: None };
-        let engine = Engine::new(self.load_backbone(), &settings).unwrap();
+        let settings = EngineSettings { device: DeviceName::Cpu, precision, threads: None };
+        let engine = Engine::new(backbone(&self.backbone), &settings).unwrap();
         let mut listener = Listener::default();
         let outcome = engine.paint(&recipe, &subject, None, &mut listener).unwrap();
         assert!(matches!(outcome, Outcome::Finished(_)));
         listener.0
     }
+}
 
-    fn load_backbone(&self) -> Backbone {
-        match self.backbone.as_str() {
-            "vgg16" => {
-                impasto_weights::Store::new(impasto_weights::Settings::default()).load(BackboneChoice::Vgg16).unwrap()
-            }
-            "vgg19-seeded" => seeded(Architecture::Vgg19, 1, 19),
-            other => panic!("the golden script knows no {other}"),
+/// A network by the name that the golden script has for it.
+pub fn backbone(name: &str) -> Backbone {
+    match name {
+        "vgg16" => {
+            impasto_weights::Store::new(impasto_weights::Settings::default()).load(BackboneChoice::Vgg16).unwrap()
         }
+        "vgg19-seeded" => seeded(Architecture::Vgg19, 1, 19),
+        other => panic!("the golden script knows no {other}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Error, Result, Tensor};
-use impasto_conv::{Activations, Lanes, Symmetric, Workspace, mix};
+use impasto_conv::{Activations, Kernels, Line, Symmetric};
 
 use super::{
     super::{Aim, FeatureNetwork, TermWeights, Terms, taps::Taps},
@@ -11,13 +11,13 @@ use super::{
     losses::{ContentTarget, StyleTarget, add_part, normalised_gram},
 };
 
-pub(super) struct AimedNetwork {
-    layers: Arc<Vec<Layer>>,
+pub(super) struct AimedNetwork<K: Kernels> {
+    layers: Arc<Vec<Layer<K>>>,
     taps: Taps,
-    workspace: Workspace,
-    passes: Passes,
+    kernels: Arc<K>,
+    passes: Passes<K>,
     weights: TermWeights,
-    content: ContentTarget,
+    content: ContentTarget<K::Line>,
     /// At the layers where the style is compared.
     styles: Vec<Option<StyleTarget>>,
 }
@@ -30,32 +30,32 @@ struct Verdict {
     matrices: Vec<Option<Symmetric>>,
 }
 
-impl AimedNetwork {
-    pub fn new(layers: Arc<Vec<Layer>>, taps: Taps, workspace: Workspace, aim: &Aim<'_>) -> Result<Self> {
+impl<K: Kernels> AimedNetwork<K> {
+    pub fn new(layers: Arc<Vec<Layer<K>>>, taps: Taps, kernels: Arc<K>, aim: &Aim<'_>) -> Result<Self> {
         let relative = taps.relative();
         let mut grams: Vec<Option<Symmetric>> = layers.iter().map(|_| None).collect();
         for style in aim.styles {
             let (height, width) = size(&style.image)?;
             let mut passes = Passes::new(&layers, taps, height, width);
-            passes.forward(&layers, &workspace, &planes(&style.image)?);
+            passes.forward(&layers, &kernels, &planes(&style.image)?);
             for (number, _) in layers.iter().enumerate().filter(|(_, layer)| taps.style(&layer.place)) {
-                let own = normalised_gram(workspace.form(), passes.features(number));
+                let own = normalised_gram(&*kernels, passes.features(number));
                 let sum = grams[number].get_or_insert_with(|| Symmetric::zeros(own.channels()));
                 add_part(sum, style.weight, &own);
             }
         }
         let (height, width) = size(aim.content)?;
         let mut passes = Passes::new(&layers, taps, height, width);
-        passes.forward(&layers, &workspace, &planes(aim.content)?);
+        passes.forward(&layers, &kernels, &planes(aim.content)?);
         let content = layers.iter().position(|layer| taps.content(&layer.place));
         let content = content.ok_or_else(|| Error::msg("the backbone has no content layer"))?;
         let content = ContentTarget::new(passes.features(content).clone(), relative);
         let styles = grams.into_iter().map(|gram| gram.map(|gram| StyleTarget::new(gram, relative))).collect();
-        Ok(Self { layers, taps, workspace, passes, weights: aim.weights, content, styles })
+        Ok(Self { layers, taps, kernels, passes, weights: aim.weights, content, styles })
     }
 
     fn look(&mut self, image: &Tensor) -> Result<Verdict> {
-        self.passes.forward(&self.layers, &self.workspace, &planes(image)?);
+        self.passes.forward(&self.layers, &self.kernels, &planes(image)?);
         let mut verdict = Verdict { content: 0.0, style: 0.0, matrices: Vec::new() };
         for (number, layer) in self.layers.iter().enumerate() {
             if self.taps.content(&layer.place) {
@@ -63,7 +63,7 @@ impl AimedNetwork {
             }
             verdict.matrices.push(self.styles[number].as_ref().map(|target| {
                 let features = self.passes.features(number);
-                let (distance, matrix) = target.distance(self.workspace.form(), features, self.weights.style);
+                let (distance, matrix) = target.distance(&*self.kernels, features, self.weights.style);
                 verdict.style += distance;
                 matrix
             }));
@@ -72,24 +72,24 @@ impl AimedNetwork {
     }
 }
 
-impl FeatureNetwork for AimedNetwork {
+impl<K: Kernels> FeatureNetwork for AimedNetwork<K> {
     fn terms(&mut self, image: &Tensor) -> Result<Terms> {
         self.look(image)?.terms()
     }
 
     fn terms_and_gradient(&mut self, image: &Tensor) -> Result<(Terms, Tensor)> {
         let verdict = self.look(image)?;
-        let Self { layers, taps, workspace, passes, weights, content, .. } = self;
-        let tap = |number: usize, features: &Activations, gradient: &mut Activations| {
+        let Self { layers, taps, kernels, passes, weights, content, .. } = self;
+        let tap = |number: usize, features: &Activations<_>, gradient: &mut Activations<_>| {
             match &verdict.matrices[number] {
-                Some(matrix) => mix(workspace.form(), matrix, features, gradient),
-                None => gradient.lanes_mut().fill(Lanes::ZERO),
+                Some(matrix) => kernels.mix(matrix, features, gradient),
+                None => gradient.lines_mut().fill(K::Line::ZERO),
             }
             if taps.content(&layers[number].place) {
                 content.add_gradient(features, weights.content, gradient);
             }
         };
-        let gradient = passes.backward(layers, workspace, tap);
+        let gradient = passes.backward(layers, &**kernels, tap);
         Ok((verdict.terms()?, Tensor::from_vec(gradient, image.shape(), &Device::Cpu)?))
     }
 }

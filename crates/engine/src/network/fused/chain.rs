@@ -1,58 +1,61 @@
 //! The chain of convolutions, forward and back, at one image size.
 
-use impasto_conv::{
-    Activations, Backward, Convolution as Kernels, Forward, Gates, Pooling, Shape, Tap, Through, Workspace, turned,
-};
+use impasto_conv::{Activations, Backward, Forward, Gates, Kernels, Line, Pooling, Shape, Tap, Through, turned};
 
 use super::super::{pooling::AVERAGE_GAIN, taps::Taps};
 use crate::vgg::{ConvLayer, Convolution};
 
 /// One convolution, ready for both directions.
-pub(super) struct Layer {
+pub(super) struct Layer<K: Kernels> {
     pub place: ConvLayer,
     /// Whether a pooling stands behind it.
     pooled: bool,
-    forward: Kernels,
-    backward: Kernels,
+    out_channels: usize,
+    forward: K::Convolution,
+    backward: K::Convolution,
 }
 
-impl Layer {
+impl<K: Kernels> Layer<K> {
     pub fn new(place: ConvLayer, pooled: bool, convolution: &Convolution) -> Self {
         let Convolution { in_channels: inn, out_channels: out, kernel, bias } = convolution;
-        let turned = turned(kernel, *out, *inn);
+        let reads_image = (place.block, place.place) == (1, 1);
         Self {
             place,
             pooled,
-            forward: Kernels::new(*inn, *out, kernel, bias),
-            backward: Kernels::new(*out, *inn, &turned, &vec![0.0; *inn]),
+            out_channels: *out,
+            forward: match reads_image {
+                true => K::convolution_of_image(*out, kernel, bias),
+                false => K::convolution(*inn, *out, kernel, bias),
+            },
+            backward: K::convolution(*out, *inn, &turned(kernel, *out, *inn), &vec![0.0; *inn]),
         }
     }
 }
 
 /// What a forward pass leaves at a layer.
-struct Trace {
+struct Trace<L> {
     shape: Shape,
     gates: Gates,
     /// Where the losses look: the features that they see.
-    features: Option<Activations>,
+    features: Option<Activations<L>>,
 }
 
 /// The buffers of passes over images of one size.
-pub(super) struct Passes {
+pub(super) struct Passes<K: Kernels> {
     taps: Taps,
-    image: Activations,
-    traces: Vec<Trace>,
+    height: usize,
+    width: usize,
+    traces: Vec<Trace<K::Line>>,
     /// Two that take turns in holding what goes from layer to layer.
-    current: Activations,
-    spare: Activations,
+    current: Activations<K::Line>,
+    spare: Activations<K::Line>,
 }
 
-impl Passes {
-    pub fn new(layers: &[Layer], taps: Taps, height: usize, width: usize) -> Self {
-        let image = Activations::zeros(Shape { channels: 3, height, width });
-        let mut size = image.shape();
+impl<K: Kernels> Passes<K> {
+    pub fn new(layers: &[Layer<K>], taps: Taps, height: usize, width: usize) -> Self {
+        let mut size = Shape { channels: 0, height, width };
         let traces = layers.iter().map(|layer| {
-            let shape = size.with_channels(layer.forward.out_channels());
+            let shape = size.with_channels(layer.out_channels);
             size = if layer.pooled { shape.pooled() } else { shape };
             Trace {
                 shape,
@@ -62,32 +65,35 @@ impl Passes {
         });
         let traces = traces.collect();
         let nothing = Activations::zeros(Shape { channels: 0, height: 0, width: 0 });
-        Self { taps, image, traces, current: nothing.clone(), spare: nothing }
+        Self { taps, height, width, traces, current: nothing.clone(), spare: nothing }
     }
 
     /// The features at a layer where the losses look, after [`Passes::forward`].
-    pub fn features(&self, layer: usize) -> &Activations {
+    pub fn features(&self, layer: usize) -> &Activations<K::Line> {
         // `new` has made room at every layer for which `Taps::any` holds, and only those are asked for.
         self.traces[layer].features.as_ref().expect("the losses look at this layer")
     }
 
     /// Runs an image, (3, height, width), through all layers.
-    pub fn forward(&mut self, layers: &[Layer], workspace: &Workspace, image: &[f32]) {
+    pub fn forward(&mut self, layers: &[Layer<K>], kernels: &K, image: &[f32]) {
         let relative = self.taps.relative();
-        self.image.fill_from_planes(image);
+        let image = K::image(self.height, self.width, image);
+        // Features serve as the next layer's input too, unless a pooling lies between, or a ReLU that is not taken on the way.
+        let features_serve = relative || K::RECTIFY;
         let pooling = if relative { Pooling::Average(AVERAGE_GAIN as f32) } else { Pooling::Maximum };
         for number in 0..layers.len() {
             let layer = &layers[number];
             let (before, rest) = self.traces.split_at_mut(number);
             let trace = &mut rest[0];
-            // Features serve as the next layer's input too, unless a pooling lies between.
             let (input, rectify) = match before.last() {
-                None => (&self.image, false),
-                Some(Trace { features: Some(features), .. }) if !layers[number - 1].pooled => (features, !relative),
+                None => (&image, false),
+                Some(Trace { features: Some(features), .. }) if features_serve && !layers[number - 1].pooled => {
+                    (features, !relative)
+                }
                 Some(_) => (&self.current, false),
             };
             let is_last = number + 1 == layers.len();
-            let passes_on = !is_last && (layer.pooled || trace.features.is_none());
+            let passes_on = !is_last && (layer.pooled || trace.features.is_none() || !features_serve);
             if passes_on {
                 self.spare.reshape(if layer.pooled { trace.shape.pooled() } else { trace.shape });
             }
@@ -98,7 +104,7 @@ impl Passes {
                 pooling: layer.pooled.then_some(pooling),
                 gates: &mut trace.gates,
             };
-            layer.forward.forward(workspace, input, rectify, output);
+            kernels.forward(&layer.forward, input, rectify, output);
             if passes_on {
                 std::mem::swap(&mut self.current, &mut self.spare);
             }
@@ -109,9 +115,9 @@ impl Passes {
     /// to the gradient at the features of the layer that its first names.
     pub fn backward(
         &mut self,
-        layers: &[Layer],
-        workspace: &Workspace,
-        mut tap: impl FnMut(usize, &Activations, &mut Activations),
+        layers: &[Layer<K>],
+        kernels: &K,
+        mut tap: impl FnMut(usize, &Activations<K::Line>, &mut Activations<K::Line>),
     ) -> Vec<f32> {
         let relative = self.taps.relative();
         let share = if relative { AVERAGE_GAIN as f32 / 4.0 } else { 1.0 };
@@ -122,17 +128,14 @@ impl Passes {
                 gradient.reshape(trace.shape);
                 match &trace.features {
                     Some(features) => tap(number, features, gradient),
-                    None => gradient.lanes_mut().fill(impasto_conv::Lanes::ZERO),
+                    None => gradient.lines_mut().fill(K::Line::ZERO),
                 }
                 if relative {
                     trace.gates.close(gradient);
                 }
             }
             let Some(before) = number.checked_sub(1) else {
-                spare.reshape(self.image.shape());
-                let back = Backward { through: Through::Nothing, tap: Tap::None, gradient: spare };
-                layer.backward.backward(workspace, gradient, back);
-                return spare.to_planes();
+                return kernels.backward_to_image(&layer.backward, gradient);
             };
             let trace = &self.traces[before];
             spare.reshape(trace.shape);
@@ -147,7 +150,7 @@ impl Passes {
                 true => Through::Pooling(&trace.gates, share),
                 false => Through::Relu(&trace.gates),
             };
-            layer.backward.backward(workspace, gradient, Backward { through, tap: looked_at, gradient: spare });
+            kernels.backward(&layer.backward, gradient, Backward { through, tap: looked_at, gradient: spare });
             std::mem::swap(&mut gradient, &mut spare);
         }
         Vec::new()

@@ -1,48 +1,49 @@
 //! The content and style terms on the kernels' layout, with their gradients. The formulas are those of
 //! [`super::super::losses`].
 
-use impasto_conv::{Activations, Form, LANES, Lanes, Symmetric};
+use impasto_conv::{Activations, Kernels, LANES, Line, Symmetric};
 use rayon::prelude::*;
 
 use super::super::losses::LEAST_ENERGY;
 
-/// Lanes that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
+/// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
 const CHUNK: usize = 4096;
 
 /// Features to be held against.
-pub(super) struct ContentTarget {
-    want: Activations,
+pub(super) struct ContentTarget<L> {
+    want: Activations<L>,
     /// What the squared differences are divided by: their number, or the target's energy.
     divisor: f64,
 }
 
-impl ContentTarget {
-    pub fn new(want: Activations, relative: bool) -> Self {
-        let divisor =
-            if relative { sum(want.lanes(), |lanes| energy(&lanes.0)).max(LEAST_ENERGY) } else { count(&want) };
+impl<L: Line> ContentTarget<L> {
+    pub fn new(want: Activations<L>, relative: bool) -> Self {
+        let divisor = if relative { total_energy(want.lines()).max(LEAST_ENERGY) } else { count(&want) };
         Self { want, divisor }
     }
 
-    pub fn distance(&self, have: &Activations) -> f64 {
-        let pairs: Vec<_> = have
-            .lanes()
-            .par_chunks(CHUNK)
-            .zip(self.want.lanes().par_chunks(CHUNK))
-            .map(|(have, want)| have.iter().zip(want).map(|(have, want)| energy(&difference(have, want))).sum::<f64>())
+    pub fn distance(&self, have: &Activations<L>) -> f64 {
+        let chunks = have.lines().par_chunks(CHUNK).zip(self.want.lines().par_chunks(CHUNK));
+        let distances: Vec<f64> = chunks
+            .map(|(have, want)| {
+                let pairs = have.iter().zip(want);
+                let energies = pairs.flat_map(|(have, want)| differences(have, want)).map(|part| energy(&part));
+                energies.sum()
+            })
             .collect();
-        pairs.iter().sum::<f64>() / self.divisor
+        distances.iter().sum::<f64>() / self.divisor
     }
 
     /// Adds the distance's gradient, times `weight`, to `gradient`.
-    pub fn add_gradient(&self, have: &Activations, weight: f64, gradient: &mut Activations) {
+    pub fn add_gradient(&self, have: &Activations<L>, weight: f64, gradient: &mut Activations<L>) {
         let factor = (2.0 * weight / self.divisor) as f32;
-        let chunks = gradient.lanes_mut().par_chunks_mut(CHUNK);
-        chunks.zip(have.lanes().par_chunks(CHUNK)).zip(self.want.lanes().par_chunks(CHUNK)).for_each(
+        let chunks = gradient.lines_mut().par_chunks_mut(CHUNK);
+        chunks.zip(have.lines().par_chunks(CHUNK)).zip(self.want.lines().par_chunks(CHUNK)).for_each(
             |((gradient, have), want)| {
                 for ((gradient, have), want) in gradient.iter_mut().zip(have).zip(want) {
-                    let difference = difference(have, want);
-                    for (gradient, difference) in gradient.0.iter_mut().zip(difference) {
-                        *gradient += factor * difference;
+                    for (part, difference) in differences(have, want).enumerate() {
+                        let own = gradient.part(part);
+                        gradient.set_part(part, std::array::from_fn(|lane| own[lane] + factor * difference[lane]));
                     }
                 }
             },
@@ -59,7 +60,7 @@ pub(super) struct StyleTarget {
 impl StyleTarget {
     pub fn new(want: Symmetric, relative: bool) -> Self {
         let divisor = if relative {
-            sum(want.lanes(), |lanes| energy(&lanes.0)).max(LEAST_ENERGY)
+            total_energy(want.lanes()).max(LEAST_ENERGY)
         } else {
             (want.channels() * want.channels()) as f64
         };
@@ -67,15 +68,15 @@ impl StyleTarget {
     }
 
     /// The distance of the features' Gram matrix, and the matrix S with which S F is its gradient, times `weight`.
-    pub fn distance(&self, form: Form, features: &Activations, weight: f64) -> (f64, Symmetric) {
-        let mut matrix = normalised_gram(form, features);
+    pub fn distance<K: Kernels>(&self, kernels: &K, features: &Activations<K::Line>, weight: f64) -> (f64, Symmetric) {
+        let mut matrix = normalised_gram(kernels, features);
         let factor = (4.0 * weight / (self.divisor * count(features))) as f32;
         let chunks = matrix.lanes_mut().par_chunks_mut(CHUNK).zip(self.want.lanes().par_chunks(CHUNK));
         let distances: Vec<f64> = chunks
             .map(|(chunk, want)| {
                 let mut distance = 0.0;
                 for (lanes, want) in chunk.iter_mut().zip(want) {
-                    let difference = difference(lanes, want);
+                    let difference = difference(&lanes.0, &want.0);
                     distance += energy(&difference);
                     lanes.0 = difference.map(|number| number * factor);
                 }
@@ -87,8 +88,8 @@ impl StyleTarget {
 }
 
 /// F F^T / (c h w).
-pub(super) fn normalised_gram(form: Form, features: &Activations) -> Symmetric {
-    let mut matrix = Symmetric::gram(form, features);
+pub(super) fn normalised_gram<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Symmetric {
+    let mut matrix = kernels.gram(features);
     scale(&mut matrix, (1.0 / count(features)) as f32);
     matrix
 }
@@ -107,17 +108,22 @@ pub(super) fn add_part(sum: &mut Symmetric, part: f64, of: &Symmetric) {
     }
 }
 
-fn count(of: &Activations) -> f64 {
+fn count<L: Line>(of: &Activations<L>) -> f64 {
     (of.shape().channels * of.shape().pixels()) as f64
 }
 
-fn sum(lanes: &[Lanes], of_each: impl Fn(&Lanes) -> f64 + Sync) -> f64 {
-    let sums: Vec<f64> = lanes.par_chunks(CHUNK).map(|chunk| chunk.iter().map(&of_each).sum()).collect();
+fn total_energy<L: Line>(lines: &[L]) -> f64 {
+    let of_line = |line: &L| (0..L::PARTS).map(|part| energy(&line.part(part))).sum::<f64>();
+    let sums: Vec<f64> = lines.par_chunks(CHUNK).map(|chunk| chunk.iter().map(of_line).sum()).collect();
     sums.iter().sum()
 }
 
-fn difference(have: &Lanes, want: &Lanes) -> [f32; LANES] {
-    std::array::from_fn(|lane| have.0[lane] - want.0[lane])
+fn differences<L: Line>(have: &L, want: &L) -> impl Iterator<Item = [f32; LANES]> {
+    (0..L::PARTS).map(|part| difference(&have.part(part), &want.part(part)))
+}
+
+fn difference(have: &[f32; LANES], want: &[f32; LANES]) -> [f32; LANES] {
+    std::array::from_fn(|lane| have[lane] - want[lane])
 }
 
 fn energy(numbers: &[f32; LANES]) -> f64 {

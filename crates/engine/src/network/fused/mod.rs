@@ -9,47 +9,56 @@ mod losses;
 use std::sync::Arc;
 
 use candle_core::Result;
-use impasto_conv::{Form, Workspace};
+use impasto_conv::{Form, Kernels, Tiles, Winograd};
 
 use self::{aimed::AimedNetwork, chain::Layer};
 use super::{Aim, Backend, FeatureNetwork, taps::Taps};
 use crate::vgg::{Architecture, Backbone};
 
 /// The implementation of [`Backend`] for CPUs.
-pub struct FusedNetwork {
+pub struct FusedNetwork<K: Kernels> {
     architecture: Architecture,
-    layers: Arc<Vec<Layer>>,
-    form: Form,
+    layers: Arc<Vec<Layer<K>>>,
+    kernels: Arc<K>,
 }
 
-impl FusedNetwork {
-    /// Lays the backbone's weights out for this CPU.
-    pub fn new(backbone: &Backbone) -> Self {
-        Self::with_form(backbone, Form::best())
+impl FusedNetwork<Winograd> {
+    /// In f32, as fast as this CPU can.
+    pub fn f32(backbone: &Backbone) -> Self {
+        Self::new(backbone, Winograd::new(Form::best()))
     }
+}
 
-    /// With kernels of a form that need not be the fastest.
-    pub fn with_form(backbone: &Backbone, form: Form) -> Self {
+impl FusedNetwork<Tiles> {
+    /// In bf16, as fast as this CPU can.
+    pub fn bf16(backbone: &Backbone) -> Self {
+        Self::new(backbone, Tiles::best())
+    }
+}
+
+impl<K: Kernels> FusedNetwork<K> {
+    /// Lays the backbone's weights out for these kernels.
+    pub fn new(backbone: &Backbone, kernels: K) -> Self {
         let places = backbone.architecture.convolutions();
         let layers = places.iter().zip(&backbone.convolutions).enumerate().map(|(number, (place, convolution))| {
             let pooled = places.get(number + 1).is_some_and(|next| next.follows_pooling());
             Layer::new(*place, pooled, convolution)
         });
-        Self { architecture: backbone.architecture, layers: Arc::new(layers.collect()), form }
+        Self { architecture: backbone.architecture, layers: Arc::new(layers.collect()), kernels: Arc::new(kernels) }
     }
 }
 
-impl Backend for FusedNetwork {
+impl<K: Kernels + 'static> Backend for FusedNetwork<K> {
     fn kernels(&self) -> String {
-        format!("winograd-{}", self.form.name())
+        self.kernels.name()
     }
 
     fn peak(&self) -> Option<f64> {
-        Some(impasto_conv::peak(self.form))
+        Some(self.kernels.peak())
     }
 
     fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
         let taps = Taps::new(self.architecture, aim.objective);
-        Ok(Box::new(AimedNetwork::new(self.layers.clone(), taps, Workspace::new(self.form), aim)?))
+        Ok(Box::new(AimedNetwork::new(self.layers.clone(), taps, self.kernels.clone(), aim)?))
     }
 }

@@ -8,7 +8,7 @@ use crate::{LANES, Lanes, simd::Simd};
 /// floats further on. B has one [`Lanes`] for each k, and `b_jump` of them from one block of columns to the next. C has one
 /// for each row, and `c_jump` of them from one block to the next.
 #[derive(Clone, Copy)]
-pub(crate) struct Product {
+pub struct Product {
     pub a: *const f32,
     pub a_jump: usize,
     pub b: *const Lanes,

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::{Activations, Form, LANES, Lanes, form::Work, product::Product, shared::Shared, simd::Simd};
+use super::product::Product;
+use crate::{Activations, Form, LANES, Lanes, Symmetric, form::Work, scratch::Scratch, shared::Shared, simd::Simd};
 
 /// Pixels whose features stay in the cache while all pairs of channels are multiplied.
 const CHUNK: usize = 256;
@@ -11,85 +12,21 @@ const MOST_STRIPS: usize = 64;
 /// Lanes that all strips' sums may fill.
 const SUMS: usize = (16 << 20) / size_of::<Lanes>();
 
-/// A symmetric matrix of channels x channels.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Symmetric {
-    channels: usize,
-    /// (block of columns, row, 16 columns), zeros in channels to spare.
-    lanes: Vec<Lanes>,
-}
-
-impl Symmetric {
-    /// Zeros.
-    pub fn zeros(channels: usize) -> Self {
-        let blocks = channels.div_ceil(LANES);
-        Self { channels, lanes: vec![Lanes::ZERO; blocks * blocks * LANES] }
-    }
-
-    /// F F^T of features F (channels, pixels).
-    pub fn gram(form: Form, features: &Activations) -> Self {
-        let shape = features.shape();
-        let (blocks, pixels) = (shape.blocks(), shape.pixels());
-        let size = blocks * blocks * LANES;
-        // The number of strips depends on the shape alone, and so do the sums.
-        let strips = (pixels / CHUNK).clamp(1, MOST_STRIPS.min((SUMS / size).max(1)));
-        let mut sums = vec![Lanes::ZERO; strips * size];
+/// F F^T of features F (channels, pixels).
+pub(super) fn gram(form: Form, scratch: &Scratch<Lanes>, features: &Activations) -> Symmetric {
+    let shape = features.shape();
+    let (blocks, pixels) = (shape.blocks(), shape.pixels());
+    let size = blocks * blocks * LANES;
+    // The number of strips depends on the shape alone, and so do the sums.
+    let strips = (pixels / CHUNK).clamp(1, MOST_STRIPS.min((SUMS / size).max(1)));
+    scratch.lend(strips * size, |sums| {
         sums.par_chunks_exact_mut(size).enumerate().for_each(|(strip, sums)| {
+            sums.fill(Lanes::ZERO);
             let range = pixels * strip / strips..pixels * (strip + 1) / strips;
             form.run(Strip { features, blocks, pixels: range, sums });
         });
-        let (first, others) = sums.split_at_mut(size);
-        first.par_chunks_mut(blocks * LANES).enumerate().for_each(|(column, sums)| {
-            for other in others.chunks_exact(size) {
-                for (sum, more) in sums.iter_mut().zip(&other[column * blocks * LANES..]) {
-                    for lane in 0..LANES {
-                        sum.0[lane] += more.0[lane];
-                    }
-                }
-            }
-        });
-        sums.truncate(size);
-        let mut matrix = Self { channels: shape.channels, lanes: sums };
-        matrix.mirror();
-        matrix
-    }
-
-    /// Copies what stands on one side of the diagonal to the other.
-    fn mirror(&mut self) {
-        let blocks = self.channels.div_ceil(LANES);
-        for column in 0..blocks {
-            for row in 0..column {
-                for lane in 0..LANES {
-                    for other in 0..LANES {
-                        let value = self.lanes[(column * blocks + row) * LANES + lane].0[other];
-                        self.lanes[(row * blocks + column) * LANES + other].0[lane] = value;
-                    }
-                }
-            }
-        }
-    }
-
-    /// All values, channels to spare included: for what is done to each of them alike.
-    pub fn lanes(&self) -> &[Lanes] {
-        &self.lanes
-    }
-
-    /// All values, to be changed. Channels to spare must stay 0, and the matrix symmetric.
-    pub fn lanes_mut(&mut self) -> &mut [Lanes] {
-        &mut self.lanes
-    }
-
-    /// Its size.
-    pub fn channels(&self) -> usize {
-        self.channels
-    }
-
-    /// Row by row, channels x channels.
-    pub fn to_rows(&self) -> Vec<f32> {
-        let rows = self.channels.div_ceil(LANES) * LANES;
-        let at = |row: usize, column: usize| self.lanes[column / LANES * rows + row].0[column % LANES];
-        (0..self.channels * self.channels).map(|index| at(index / self.channels, index % self.channels)).collect()
-    }
+        Symmetric::sum(shape.channels, blocks * LANES, sums)
+    })
 }
 
 struct Strip<'a> {
@@ -109,7 +46,7 @@ impl Work for Strip<'_> {
             let k = CHUNK.min(self.pixels.end - start);
             for block in 0..self.blocks {
                 let columns = self.blocks - block;
-                let features = &self.features.lanes()[block * pixels + start..];
+                let features = &self.features.lines()[block * pixels + start..];
                 let sums = &mut self.sums[(block * self.blocks + block) * LANES..];
                 // The last block of columns is within the features, and within the sums.
                 assert!((columns - 1) * pixels + k <= features.len());
@@ -140,15 +77,15 @@ const PIXELS_AT_ONCE: usize = 14 * 16;
 ///
 /// # Panics
 /// When the matrix or the output does not have the size that belongs to the features.
-pub fn mix(form: Form, matrix: &Symmetric, features: &Activations, output: &mut Activations) {
+pub(super) fn mix(form: Form, matrix: &Symmetric, features: &Activations, output: &mut Activations) {
     let shape = features.shape();
     assert_eq!(output.shape(), shape, "the shape of the output");
-    assert_eq!(matrix.channels, shape.channels, "the channels of the matrix");
+    assert_eq!(matrix.channels(), shape.channels, "the channels of the matrix");
     let pixels = shape.pixels();
-    let output = Shared::new(output.lanes_mut());
+    let output = Shared::new(output.lines_mut());
     (0..pixels.div_ceil(PIXELS_AT_ONCE)).into_par_iter().for_each(|part| {
         let range = part * PIXELS_AT_ONCE..pixels.min((part + 1) * PIXELS_AT_ONCE);
-        form.run(Mix { features, matrix: &matrix.lanes, pixels: range, output: &output });
+        form.run(Mix { features, matrix: matrix.lanes(), pixels: range, output: &output });
     });
 }
 
@@ -168,13 +105,13 @@ impl Work for Mix<'_> {
             let whole = self.pixels.end - pixel >= S::ROWS;
             let rows = if whole { S::ROWS } else { 1 };
             let last = (shape.blocks() - 1) * shape.pixels() + pixel + rows - 1;
-            assert!(last < self.features.lanes().len());
+            assert!(last < self.features.lines().len());
             self.output.place(last);
             // SAFETY: these rows of every block are this call's alone: parts of the image do not overlap. The last of them is
             // within A and C, as was just seen; B has as many rows as there are channels.
             unsafe {
                 let product = Product {
-                    a: self.features.lanes().as_ptr().add(pixel).cast(),
+                    a: self.features.lines().as_ptr().add(pixel).cast(),
                     a_jump: shape.pixels() * LANES,
                     b: self.matrix.as_ptr(),
                     b_jump: shape.blocks() * LANES,

@@ -1,0 +1,83 @@
+//! Gram matrices.
+
+use rayon::prelude::*;
+
+use crate::{LANES, Lanes};
+
+/// A symmetric matrix of channels x channels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Symmetric {
+    channels: usize,
+    /// (block of columns, row, 16 columns), zeros in channels to spare.
+    lanes: Vec<Lanes>,
+}
+
+impl Symmetric {
+    /// Zeros.
+    pub fn zeros(channels: usize) -> Self {
+        let blocks = channels.div_ceil(LANES);
+        Self { channels, lanes: vec![Lanes::ZERO; blocks * blocks * LANES] }
+    }
+
+    /// The sum of several matrices laid out as this one is, though with `rows` of them, of whose columns only those on and
+    /// right of the diagonal, by blocks, need be there.
+    pub(crate) fn sum(channels: usize, rows: usize, parts: &[Lanes]) -> Self {
+        let mut matrix = Self::zeros(channels);
+        let own_rows = matrix.rows();
+        assert!(rows >= own_rows, "as many rows as channels");
+        let size = rows * rows / LANES;
+        matrix.lanes.par_chunks_mut(own_rows.max(1)).enumerate().for_each(|(column, sums)| {
+            for part in parts.chunks_exact(size) {
+                for (sum, more) in sums.iter_mut().zip(&part[column * rows..]).take((column + 1) * LANES) {
+                    for lane in 0..LANES {
+                        sum.0[lane] += more.0[lane];
+                    }
+                }
+            }
+        });
+        matrix.mirror();
+        matrix
+    }
+
+    /// Copies what stands on one side of the diagonal to the other.
+    fn mirror(&mut self) {
+        let blocks = self.rows() / LANES;
+        for column in 0..blocks {
+            for row in 0..column {
+                for lane in 0..LANES {
+                    for other in 0..LANES {
+                        let value = self.lanes[(column * blocks + row) * LANES + lane].0[other];
+                        self.lanes[(row * blocks + column) * LANES + other].0[lane] = value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rows, channels to spare included.
+    pub(crate) fn rows(&self) -> usize {
+        self.channels.div_ceil(LANES) * LANES
+    }
+
+    /// All values, channels to spare included: for what is done to each of them alike.
+    pub fn lanes(&self) -> &[Lanes] {
+        &self.lanes
+    }
+
+    /// All values, to be changed. Channels to spare must stay 0, and the matrix symmetric.
+    pub fn lanes_mut(&mut self) -> &mut [Lanes] {
+        &mut self.lanes
+    }
+
+    /// Its size.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Row by row, channels x channels.
+    pub fn to_rows(&self) -> Vec<f32> {
+        let rows = self.rows();
+        let at = |row: usize, column: usize| self.lanes[column / LANES * rows + row].0[column % LANES];
+        (0..self.channels * self.channels).map(|index| at(index / self.channels, index % self.channels)).collect()
+    }
+}

@@ -1,0 +1,74 @@
+//! Weights as the tiles of B.
+
+use half::bf16;
+use rayon::prelude::*;
+
+use super::product::{COLUMNS, STEP};
+use crate::{Halves, LANES, Lanes, Line, lines::rounded};
+
+/// Taps of a 3x3 kernel.
+pub(super) const TAPS: usize = 9;
+
+/// A 3x3 convolution of stride 1 and zero padding 1, its weights in bf16.
+pub struct Convolution {
+    pub(super) in_channels: usize,
+    pub(super) out_channels: usize,
+    pub(super) weights: Weights,
+}
+
+impl Convolution {
+    pub(super) fn new(in_channels: usize, out_channels: usize, kernel: &[f32], bias: &[f32]) -> Self {
+        assert_eq!(kernel.len(), out_channels * in_channels * TAPS, "a kernel of (out, in, 3, 3) numbers");
+        assert_eq!(bias.len(), out_channels, "a bias for each output channel");
+        let weight = |tap: usize, input: usize, output: usize| kernel[(output * in_channels + input) * TAPS + tap];
+        Self { in_channels, out_channels, weights: Weights::new(TAPS, in_channels, out_channels, bias, weight) }
+    }
+}
+
+/// Factors that pixels' channels are multiplied with, for one or several taps.
+pub(super) struct Weights {
+    /// (32 output channels, 32 input channels, tap, 16 output channels of them, pair of input channels, output channel, one of
+    /// the pair).
+    pub lines: Vec<Halves>,
+    /// (32 output channels).
+    pub bias: Vec<[Lanes; 2]>,
+    /// Steps that the 32 output channels of a group take.
+    pub steps: usize,
+}
+
+impl Weights {
+    /// From the weight at every (tap, input channel, output channel), and the biases, those left out being 0.
+    pub fn new(
+        taps: usize,
+        inputs: usize,
+        outputs: usize,
+        bias: &[f32],
+        weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+    ) -> Self {
+        let (groups, steps) = (outputs.div_ceil(COLUMNS), inputs.div_ceil(2 * LANES) * taps);
+        let mut lines = vec![Halves::ZERO; groups * steps * STEP];
+        lines.par_chunks_exact_mut(STEP).enumerate().for_each(|(place, tiles)| {
+            let (group, step) = (place / steps, place % steps);
+            let (first, tap) = (step / taps * 2 * LANES, step % taps);
+            for (row, line) in tiles.iter_mut().enumerate() {
+                let output = group * COLUMNS + row / LANES * LANES;
+                let input = first + row % LANES * 2;
+                for (place, number) in line.0.as_flattened_mut().iter_mut().enumerate() {
+                    let (input, output) = (input + place % 2, output + place / 2);
+                    let inside = input < inputs && output < outputs;
+                    *number = if inside { rounded(weight(tap, input, output)) } else { bf16::ZERO };
+                }
+            }
+        });
+        let mut rows = vec![[Lanes::ZERO; 2]; groups];
+        for (channel, value) in bias.iter().enumerate() {
+            rows.as_flattened_mut()[channel / LANES].0[channel % LANES] = *value;
+        }
+        Self { lines, bias: rows, steps }
+    }
+
+    /// The tiles of a group of 32 output channels.
+    pub fn group(&self, group: usize) -> &[Halves] {
+        &self.lines[group * self.steps * STEP..][..self.steps * STEP]
+    }
+}
