@@ -27,31 +27,21 @@ impl Symmetric {
         assert!(rows >= own_rows, "as many rows as channels");
         let size = rows * rows / LANES;
         matrix.lanes.par_chunks_mut(own_rows.max(1)).enumerate().for_each(|(column, sums)| {
-            for part in parts.chunks_exact(size) {
-                for (sum, more) in sums.iter_mut().zip(&part[column * rows..]).take((column + 1) * LANES) {
-                    for lane in 0..LANES {
-                        sum.0[lane] += more.0[lane];
+            for (row, sums) in sums.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let (above, right) = (row.min(column), row.max(column));
+                for part in parts.chunks_exact(size) {
+                    for (sum, more) in sums.iter_mut().zip(&part[right * rows + above * LANES..]) {
+                        for lane in 0..LANES {
+                            sum.0[lane] += more.0[lane];
+                        }
                     }
+                }
+                if row > column {
+                    transpose(sums);
                 }
             }
         });
-        matrix.mirror();
         matrix
-    }
-
-    /// Copies what stands on one side of the diagonal to the other.
-    fn mirror(&mut self) {
-        let blocks = self.rows() / LANES;
-        for column in 0..blocks {
-            for row in 0..column {
-                for lane in 0..LANES {
-                    for other in 0..LANES {
-                        let value = self.lanes[(column * blocks + row) * LANES + lane].0[other];
-                        self.lanes[(row * blocks + column) * LANES + other].0[lane] = value;
-                    }
-                }
-            }
-        }
     }
 
     /// Rows, channels to spare included.
@@ -79,5 +69,12 @@ impl Symmetric {
         let rows = self.rows();
         let at = |row: usize, column: usize| self.lanes[column / LANES * rows + row].0[column % LANES];
         (0..self.channels * self.channels).map(|index| at(index / self.channels, index % self.channels)).collect()
+    }
+}
+
+fn transpose(block: &mut [Lanes; LANES]) {
+    let from = *block;
+    for (row, to) in block.iter_mut().enumerate() {
+        to.0 = std::array::from_fn(|column| from[column].0[row]);
     }
 }

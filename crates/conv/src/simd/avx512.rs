@@ -78,6 +78,51 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn paired(self, first: &[bf16; LANES], second: &[bf16; LANES], to: &mut Halves) {
+        // SAFETY: `self` proves AVX-512; 32 bytes are read twice, and 64 written that are aligned to 64.
+        unsafe {
+            let first = _mm512_cvtepu16_epi32(_mm256_loadu_si256(first.as_ptr().cast()));
+            let second = _mm512_cvtepu16_epi32(_mm256_loadu_si256(second.as_ptr().cast()));
+            let pairs = _mm512_or_si512(first, _mm512_slli_epi32::<16>(second));
+            _mm512_store_si512(to.0.as_mut_ptr().cast(), pairs);
+        }
+    }
+
+    /// In four rounds, each of which doubles how much of a column lies together.
+    #[inline(always)]
+    fn transposed(self, from: &[Halves; LANES], to: &mut [Halves; LANES]) {
+        // SAFETY: `self` proves AVX-512; 16 times 64 bytes are read and written that are aligned to 64.
+        unsafe {
+            let rows: [__m512i; LANES] = std::array::from_fn(|row| _mm512_load_si512(from[row].0.as_ptr().cast()));
+            let twos: [__m512i; LANES] = std::array::from_fn(|n| {
+                let (a, b) = (rows[n / 2 * 2], rows[n / 2 * 2 + 1]);
+                if n % 2 == 0 { _mm512_unpacklo_epi32(a, b) } else { _mm512_unpackhi_epi32(a, b) }
+            });
+            // Of rows 4m to 4m + 3, the columns n, n + 4, n + 8 and n + 12 in place 4m + n.
+            let fours: [__m512i; LANES] = std::array::from_fn(|place| {
+                let (first, n) = (place / 4 * 4, place % 4);
+                let (a, b) = (twos[first + n / 2], twos[first + 2 + n / 2]);
+                if n % 2 == 0 { _mm512_unpacklo_epi64(a, b) } else { _mm512_unpackhi_epi64(a, b) }
+            });
+            for n in 0..4 {
+                // Quarters 0 and 2, or 1 and 3: columns n and n + 8, or n + 4 and n + 12.
+                let even_above = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[n], fours[4 + n]);
+                let even_below = _mm512_shuffle_i32x4::<0b10_00_10_00>(fours[8 + n], fours[12 + n]);
+                let odd_above = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[n], fours[4 + n]);
+                let odd_below = _mm512_shuffle_i32x4::<0b11_01_11_01>(fours[8 + n], fours[12 + n]);
+                for (column, value) in [
+                    (n, _mm512_shuffle_i32x4::<0b10_00_10_00>(even_above, even_below)),
+                    (n + 4, _mm512_shuffle_i32x4::<0b10_00_10_00>(odd_above, odd_below)),
+                    (n + 8, _mm512_shuffle_i32x4::<0b11_01_11_01>(even_above, even_below)),
+                    (n + 12, _mm512_shuffle_i32x4::<0b11_01_11_01>(odd_above, odd_below)),
+                ] {
+                    _mm512_store_si512(to[column].0.as_mut_ptr().cast(), value);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
     fn add(self, a: __m512, b: __m512) -> __m512 {
         // SAFETY: `self` proves AVX-512.
         unsafe { _mm512_add_ps(a, b) }

@@ -35,6 +35,21 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn narrow(self, value: Self::V, to: &mut [bf16; LANES]);
     /// The first and the second of each of 16 pairs that lie side by side.
     fn pairs(self, from: &Halves) -> (Self::V, Self::V);
+    /// 16 pairs, of the first and the second of each.
+    fn paired(self, first: &[bf16; LANES], second: &[bf16; LANES], to: &mut Halves) {
+        let pairs = to.0.as_flattened_mut().chunks_exact_mut(2);
+        for (pair, (first, second)) in pairs.zip(first.iter().zip(second)) {
+            (pair[0], pair[1]) = (*first, *second);
+        }
+    }
+    /// A matrix of 16x16 pairs, with rows for columns.
+    fn transposed(self, from: &[Halves; LANES], to: &mut [Halves; LANES]) {
+        for (column, to) in to.iter_mut().enumerate() {
+            for (pair, from) in to.0.as_flattened_mut().chunks_exact_mut(2).zip(from) {
+                pair.copy_from_slice(&from.0.as_flattened()[2 * column..][..2]);
+            }
+        }
+    }
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;

@@ -35,7 +35,9 @@ pub(super) fn gram(tiles: &Tiles, features: &Activations<Halves>) -> Symmetric {
     let (groups, rows) = (shape.pairs(), shape.pairs() * ROWS);
     let size = rows * rows / LANES;
     // The number of strips depends on the shape alone, and so do the sums.
-    let strips = (steps / CHUNK).clamp(1, MOST_STRIPS.min((SUMS / size).max(1)));
+    let most = (steps / CHUNK).clamp(1, MOST_STRIPS.min((SUMS / size).max(1)));
+    // A power of two, which threads share out fairly: they are most often one themselves.
+    let strips = 1 << most.ilog2();
     tiles.sums.lend(strips * size, |sums| {
         sums.par_chunks_exact_mut(size).enumerate().for_each(|(strip, sums)| {
             sums.fill(Lanes::ZERO);
@@ -75,7 +77,7 @@ impl Work for Strip<'_> {
         for chunk in self.steps.clone().step_by(CHUNK) {
             let steps = CHUNK.min(self.steps.end - chunk);
             for group in 0..groups {
-                (0..steps).for_each(|step| self.lay_out(group, chunk, step));
+                (0..steps).for_each(|step| self.lay_out(simd, group, chunk, step));
             }
             let offsets: [isize; CHUNK] = std::array::from_fn(|step| (step * STEP * size_of::<Halves>()) as isize);
             for row in 0..groups {
@@ -107,29 +109,27 @@ impl Work for Strip<'_> {
 impl Strip<'_> {
     /// Makes the tiles of A and B of 32 channels and 32 pixels.
     #[inline(always)]
-    fn lay_out(&mut self, group: usize, chunk: usize, step: usize) {
+    fn lay_out<S: Simd>(&mut self, simd: S, group: usize, chunk: usize, step: usize) {
         let shape = self.features.shape();
         let first = (chunk + step) * DEPTH;
         let start = Halves::place(shape, 2 * group, 0, 0).line + first;
-        let mut pixels = [Halves::ZERO; DEPTH];
-        let inside = DEPTH.min(self.lines - first);
-        pixels[..inside].copy_from_slice(&self.features.lines()[start..][..inside]);
+        let mut within = [Halves::ZERO; DEPTH];
+        let pixels = match self.features.lines()[start..].first_chunk::<DEPTH>() {
+            Some(pixels) if first + DEPTH <= self.lines => pixels,
+            _ => {
+                let left = self.lines - first;
+                within[..left].copy_from_slice(&self.features.lines()[start..][..left]);
+                &within
+            }
+        };
         let place = (group * CHUNK + step) * STEP;
-        let (a, b) = (&mut self.a[place..][..STEP], &mut self.b[place..][..STEP]);
-        for (pair, pixels) in pixels.chunks_exact(2).enumerate() {
-            for tile in 0..2 {
-                let line = b[tile * LANES + pair].0.as_flattened_mut();
-                for lane in 0..LANES {
-                    line[2 * lane] = pixels[0].0[tile][lane];
-                    line[2 * lane + 1] = pixels[1].0[tile][lane];
-                }
+        let (a, _) = self.a[place..][..STEP].as_chunks_mut::<LANES>();
+        let (b, _) = self.b[place..][..STEP].as_chunks_mut::<LANES>();
+        for (tile, (a, b)) in a.iter_mut().zip(b).enumerate() {
+            for (line, pixels) in b.iter_mut().zip(pixels.chunks_exact(2)) {
+                simd.paired(&pixels[0].0[tile], &pixels[1].0[tile], line);
             }
-        }
-        for (channel, line) in a.iter_mut().enumerate() {
-            let (tile, lane) = (channel / LANES, channel % LANES);
-            for (pair, numbers) in line.0.as_flattened_mut().chunks_exact_mut(2).enumerate() {
-                numbers.copy_from_slice(&b[tile * LANES + pair].0.as_flattened()[2 * lane..][..2]);
-            }
+            simd.transposed(b, a);
         }
     }
 }
@@ -139,9 +139,7 @@ pub(super) fn mix(tiles: &Tiles, matrix: &Symmetric, features: &Activations<Halv
     let shape = features.shape();
     assert_eq!(output.shape(), shape, "the shape of the output");
     assert_eq!(matrix.channels(), shape.channels, "the channels of the matrix");
-    let rows = matrix.rows();
-    let at = |_, row: usize, column: usize| matrix.lanes()[column / LANES * rows + row].0[column % LANES];
-    let weights = Weights::new(1, shape.channels, shape.channels, &[], at);
+    let weights = Weights::of_matrix(matrix);
     let sink = Mixed { shape, output: Shared::new(output.lines_mut()) };
     run(tiles, &weights, &here(shape), features, shape.channels, &sink);
 }

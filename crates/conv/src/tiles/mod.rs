@@ -13,6 +13,8 @@ mod product;
 mod run;
 mod weights;
 
+use rayon::prelude::*;
+
 pub use self::weights::Convolution;
 use self::{
     amx::Amx,
@@ -20,8 +22,15 @@ use self::{
     run::{around, run},
 };
 use crate::{
-    Activations, Backward, Form, Forward, Halves, Kernels, Lanes, Shape, Symmetric, backward::Carried,
-    forward::Outputs, kernels::IMAGE_CHANNELS, peak, scratch::Scratch, shared::Shared, sink::Planes,
+    Activations, Backward, Form, Forward, Halves, Kernels, Lanes, Line, Shape, Symmetric,
+    backward::Carried,
+    forward::Outputs,
+    kernels::IMAGE_CHANNELS,
+    lines::{Bordered, rounded},
+    peak,
+    scratch::Scratch,
+    shared::Shared,
+    sink::{Planes, Sink},
 };
 
 /// Kernels that compute in bf16, with sums in f32.
@@ -87,9 +96,22 @@ impl Kernels for Tiles {
     }
 
     fn image(height: usize, width: usize, planes: &[f32]) -> Activations<Halves> {
-        let lost = planes.iter().map(|value| lost(*value));
-        let thrice: Vec<f32> = planes.iter().copied().chain(lost).chain(planes.iter().copied()).collect();
-        Activations::from_planes(Shape { channels: 3 * IMAGE_CHANNELS, height, width }, &thrice)
+        let shape = Shape { channels: 3 * IMAGE_CHANNELS, height, width };
+        assert_eq!(planes.len(), IMAGE_CHANNELS * shape.pixels(), "numbers of an image");
+        let mut image: Activations<Halves> = Activations::zeros(shape);
+        let (first, stride) = (Halves::place(shape, 0, 0, 0).line, Bordered::of(shape).stride);
+        let rows = image.lines_mut()[first..].par_chunks_mut(stride).take(height);
+        rows.enumerate().for_each(|(row, lines)| {
+            for (column, line) in lines[..width].iter_mut().enumerate() {
+                for channel in 0..IMAGE_CHANNELS {
+                    let value = planes[(channel * height + row) * width + column];
+                    line.0[0][channel] = rounded(value);
+                    line.0[0][channel + IMAGE_CHANNELS] = rounded(lost(value));
+                    line.0[0][channel + 2 * IMAGE_CHANNELS] = rounded(value);
+                }
+            }
+        });
+        image
     }
 
     fn forward(
@@ -129,7 +151,7 @@ impl Kernels for Tiles {
 const ROUNDS: usize = 20_000;
 
 impl Tiles {
-    fn convolve(&self, convolution: &Convolution, input: &Activations<Halves>, sink: &impl crate::sink::Sink) {
+    fn convolve(&self, convolution: &Convolution, input: &Activations<Halves>, sink: &impl Sink) {
         let shape = input.shape();
         assert_eq!(shape.channels, convolution.in_channels, "channels of the input");
         run(self, &convolution.weights, &around(shape), input, convolution.out_channels, sink);
@@ -138,5 +160,5 @@ impl Tiles {
 
 /// What rounding to bf16 takes from a number.
 fn lost(value: f32) -> f32 {
-    value - crate::lines::rounded(value).to_f32()
+    value - rounded(value).to_f32()
 }

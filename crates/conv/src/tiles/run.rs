@@ -170,15 +170,17 @@ impl<K: Sink> Piece<'_, K> {
     #[inline(always)]
     fn put<S: Simd>(&self, simd: S, block: usize, halves: [(usize, usize); 2], products: &[Lanes; ROWS]) {
         let Shape { height, width, .. } = self.spans.shape;
-        for (products, (mut row, mut column)) in products.chunks_exact(LANES).zip(halves) {
-            for product in products {
-                if row < height && column < width {
+        for (mut products, (mut row, mut column)) in products.chunks_exact(LANES).zip(halves) {
+            while row < height && !products.is_empty() {
+                for (product, column) in products.iter().zip(column..width) {
                     self.sink.pixel(simd, block, row, column, simd.load(product));
                 }
-                column += 1;
-                if column == self.spans.stride && self.spans.across.is_none() {
-                    (row, column) = (row + 1, 0);
+                if self.spans.across.is_some() {
+                    break;
                 }
+                // Beyond the row's last pixel there is one of the border.
+                products = products.get(self.spans.stride - column..).unwrap_or_default();
+                (row, column) = (row + 1, 0);
             }
         }
         if self.sink.pools() {

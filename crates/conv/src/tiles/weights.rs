@@ -4,7 +4,7 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::product::{COLUMNS, STEP};
-use crate::{Halves, LANES, Lanes, Line, lines::rounded};
+use crate::{Halves, LANES, Lanes, Line, Symmetric, lines::rounded};
 
 /// Taps of a 3x3 kernel.
 pub(super) const TAPS: usize = 9;
@@ -65,6 +65,23 @@ impl Weights {
             rows.as_flattened_mut()[channel / LANES].0[channel % LANES] = *value;
         }
         Self { lines, bias: rows, steps }
+    }
+
+    /// The product with a symmetric matrix.
+    pub fn of_matrix(matrix: &Symmetric) -> Self {
+        let (rows, groups) = (matrix.rows(), matrix.channels().div_ceil(COLUMNS));
+        let mut lines = vec![Halves::ZERO; groups * groups * STEP];
+        lines.par_chunks_exact_mut(LANES).enumerate().for_each(|(place, tile)| {
+            let (group, step, half) = (place / 2 / groups, place / 2 % groups, place % 2);
+            let column = matrix.lanes().chunks_exact(rows).nth(2 * group + half).unwrap_or_default();
+            let pairs = column.chunks_exact(2).skip(step * LANES);
+            for (line, pair) in tile.iter_mut().zip(pairs) {
+                for (number, lane) in line.0.as_flattened_mut().chunks_exact_mut(2).zip(0..LANES) {
+                    (number[0], number[1]) = (rounded(pair[0].0[lane]), rounded(pair[1].0[lane]));
+                }
+            }
+        });
+        Self { lines, bias: vec![[Lanes::ZERO; 2]; groups], steps: groups }
     }
 
     /// The tiles of a group of 32 output channels.
