@@ -6,6 +6,7 @@
 //! the loss terms and their gradient at an image and on which an optimiser steps.
 #![forbid(unsafe_code)]
 
+mod algebra;
 mod checkpoint;
 mod device;
 mod error;

@@ -7,6 +7,7 @@ use impasto_recipe::{LossWeights, Position, ProgressEntry, Stage};
 
 use crate::{
     EngineError,
+    algebra::add_scaled,
     network::{FeatureNetwork, Terms},
     optimiser::{Here, Optimiser},
     tv,
@@ -46,7 +47,7 @@ impl StageRun<'_> {
         let (terms, by_network) = self.network.terms_and_gradient(&self.image)?;
         let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
         let entry = if due { Some(self.entry(&terms)?) } else { None };
-        let gradient = (by_network + (tv::gradient(&self.image)? * self.weights.tv)?)?;
+        let gradient = add_scaled(&by_network, self.weights.tv, &tv::gradient(&self.image)?)?;
         let loss = if self.optimiser.needs_loss() { Some(self.weighed(&terms)?.total()) } else { None };
         let learning_rate = self.learning_rate();
         let here = Here { image: &self.image, gradient: &gradient, loss };

@@ -8,10 +8,8 @@ use std::collections::VecDeque;
 
 use candle_core::{Result, Tensor};
 
-use super::{
-    Here,
-    algebra::{add_scaled, dot},
-};
+use super::Here;
+use crate::algebra::{add_scaled, dot, scaled};
 
 /// Steps that the curvature is estimated from.
 const REMEMBERED: usize = 5;
@@ -129,14 +127,14 @@ impl Lbfgs {
     /// -H g, H being the inverse of the curvature as the pairs tell of it: the two loops of algorithm 7.4.
     fn direction(&self, gradient: &Tensor, first_step: f64) -> Result<Tensor> {
         let Some(newest) = self.pairs.back() else { return steepest(gradient, first_step) };
-        let mut direction = gradient.neg()?;
+        let mut direction = scaled(gradient, -1.0)?;
         let mut alphas = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
             let alpha = dot(&pair.s, &direction)? / pair.product;
             direction = add_scaled(&direction, -alpha, &pair.y)?;
             alphas.push(alpha);
         }
-        direction = (direction * (newest.product / dot(&newest.y, &newest.y)?))?;
+        direction = scaled(&direction, newest.product / dot(&newest.y, &newest.y)?)?;
         for (pair, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
             let beta = dot(&pair.y, &direction)? / pair.product;
             direction = add_scaled(&direction, alpha - beta, &pair.s)?;
@@ -156,7 +154,7 @@ fn pair(here: &Here<'_>, origin: &Origin) -> Result<Option<Pair>> {
 /// Straight down the gradient, changing pixels by `size` in the root mean square.
 fn steepest(gradient: &Tensor, size: f64) -> Result<Tensor> {
     let length = dot(gradient, gradient)?.sqrt().max(f64::MIN_POSITIVE);
-    gradient * (-size * (gradient.elem_count() as f64).sqrt() / length)
+    scaled(gradient, -size * (gradient.elem_count() as f64).sqrt() / length)
 }
 
 #[cfg(test)]

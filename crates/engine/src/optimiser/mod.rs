@@ -1,7 +1,6 @@
 //! What moves the image down the gradient.
 
 mod adam;
-mod algebra;
 mod lbfgs;
 
 use adam::Adam;

@@ -1,17 +1,17 @@
-//! The two operations on whole images that L-BFGS is made of. On CPUs each is one pass over memory on all threads; by tensor
-//! operations they would take several passes on one, and a fifth of an epoch.
+//! Operations on whole images that optimisers are made of. On CPUs each is one pass over memory on the engine's threads; by
+//! tensor operations they would take several passes each, and wake threads of candle's own for every one of them.
 
 use candle_core::{DType, Result, Storage, Tensor};
 use rayon::prelude::*;
 
 /// Numbers that are summed up together: the sum is that of the chunks in order, whatever number of threads adds them up.
-const CHUNK: usize = 1 << 14;
+pub(crate) const CHUNK: usize = 1 << 14;
 /// Sums that grow side by side, so that a CPU can add several at once.
 const LANES: usize = 16;
 
 /// a . b
-pub(super) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
-    let on_cpu = with_slices(a, b, |a, b| {
+pub(crate) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
+    let on_cpu = with_slices([a, b], |[a, b]| {
         let sums: Vec<f64> = a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)).map(|(a, b)| dot_of_chunk(a, b)).collect();
         sums.iter().sum()
     });
@@ -22,14 +22,26 @@ pub(super) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
 }
 
 /// a + factor b
-pub(super) fn add_scaled(a: &Tensor, factor: f64, b: &Tensor) -> Result<Tensor> {
-    let on_cpu = with_slices(a, b, |a, b| {
+pub(crate) fn add_scaled(a: &Tensor, factor: f64, b: &Tensor) -> Result<Tensor> {
+    let on_cpu = with_slices([a, b], |[a, b]| {
         let factor = factor as f32;
         a.par_iter().zip(b).with_min_len(CHUNK).map(|(a, b)| a + factor * b).collect::<Vec<f32>>()
     });
     match on_cpu? {
         Some(sum) => Tensor::from_vec(sum, a.shape(), a.device()),
         None => a + (b * factor)?,
+    }
+}
+
+/// factor a
+pub(crate) fn scaled(a: &Tensor, factor: f64) -> Result<Tensor> {
+    let on_cpu = with_slices([a], |[a]| {
+        let factor = factor as f32;
+        a.par_iter().with_min_len(CHUNK).map(|a| factor * a).collect::<Vec<f32>>()
+    });
+    match on_cpu? {
+        Some(numbers) => Tensor::from_vec(numbers, a.shape(), a.device()),
+        None => a * factor,
     }
 }
 
@@ -46,15 +58,21 @@ fn dot_of_chunk(a: &[f32], b: &[f32]) -> f64 {
     sums.into_iter().chain(rest).map(f64::from).sum()
 }
 
-/// What `work` makes of the two tensors' numbers, where both lie in a CPU's memory as f32, without gaps.
-fn with_slices<T>(a: &Tensor, b: &Tensor, work: impl FnOnce(&[f32], &[f32]) -> T) -> Result<Option<T>> {
-    let ((a, a_layout), (b, b_layout)) = (a.storage_and_layout(), b.storage_and_layout());
-    let (Storage::Cpu(a), Storage::Cpu(b)) = (&*a, &*b) else { return Ok(None) };
-    let (Some(a_range), Some(b_range)) = (a_layout.contiguous_offsets(), b_layout.contiguous_offsets()) else {
-        return Ok(None);
-    };
-    let (Ok(a), Ok(b)) = (a.as_slice::<f32>(), b.as_slice::<f32>()) else { return Ok(None) };
-    Ok(Some(work(&a[a_range.0..a_range.1], &b[b_range.0..b_range.1])))
+/// What `work` makes of the tensors' numbers, where all of them lie in a CPU's memory as f32, without gaps.
+pub(crate) fn with_slices<const N: usize, T>(
+    tensors: [&Tensor; N],
+    work: impl FnOnce([&[f32]; N]) -> T,
+) -> Result<Option<T>> {
+    let stored = tensors.map(Tensor::storage_and_layout);
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (slice, (storage, layout)) in slices.iter_mut().zip(&stored) {
+        let (Storage::Cpu(storage), Some((start, end))) = (&**storage, layout.contiguous_offsets()) else {
+            return Ok(None);
+        };
+        let Ok(numbers) = storage.as_slice::<f32>() else { return Ok(None) };
+        *slice = &numbers[start..end];
+    }
+    Ok(Some(work(slices)))
 }
 
 #[cfg(test)]
