@@ -45,10 +45,7 @@ pub(super) fn gram(tiles: &Tiles, features: &Activations<Halves>) -> Symmetric {
                 let (a, b) = factors.split_at_mut(groups * CHUNK * STEP);
                 let steps = steps * strip / strips..steps * (strip + 1) / strips;
                 let strip = Strip { tiles, features, lines, steps, a, b, sums };
-                match tiles.amx {
-                    Some(amx) => amx.with_tiles(|| tiles.form.run(strip)),
-                    None => tiles.form.run(strip),
-                }
+                tiles.run(strip);
             });
         });
         Symmetric::sum(shape.channels, rows, sums)
@@ -94,12 +91,7 @@ impl Work for Strip<'_> {
                     };
                     // SAFETY: A and B have a chunk's lines each, C 32 rows of two blocks of columns: all three slices were just
                     // cut to that. Tiles are configured where there are any.
-                    unsafe {
-                        match self.tiles.amx {
-                            Some(amx) => amx.product(&product),
-                            None => product.run(simd),
-                        }
-                    }
+                    unsafe { self.tiles.multiply(simd, &product) };
                 }
             }
         }

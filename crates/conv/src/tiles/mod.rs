@@ -19,17 +19,20 @@ pub use self::weights::Convolution;
 use self::{
     amx::Amx,
     gram::{gram, mix},
+    product::Product,
     run::{around, run},
 };
 use crate::{
     Activations, Backward, Form, Forward, Halves, Kernels, Lanes, Line, Shape, Symmetric,
     backward::Carried,
+    form::Work,
     forward::Outputs,
     kernels::IMAGE_CHANNELS,
     lines::{Bordered, rounded},
     peak,
     scratch::Scratch,
     shared::Shared,
+    simd::Simd,
     sink::{Planes, Sink},
 };
 
@@ -151,6 +154,29 @@ impl Kernels for Tiles {
 const ROUNDS: usize = 20_000;
 
 impl Tiles {
+    /// Does work that multiplies tiles.
+    fn run(&self, work: impl Work) {
+        match self.amx {
+            Some(amx) => amx.with_tiles(|| self.form.run(work)),
+            None => self.form.run(work),
+        }
+    }
+
+    /// Multiplies tiles.
+    ///
+    /// # Safety
+    /// That of [`Product::run`], within [`Tiles::run`].
+    #[inline(always)]
+    unsafe fn multiply<S: Simd>(&self, simd: S, product: &Product<'_>) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self.amx {
+                Some(amx) => amx.product(product),
+                None => product.run(simd),
+            }
+        }
+    }
+
     fn convolve(&self, convolution: &Convolution, input: &Activations<Halves>, sink: &impl Sink) {
         let shape = input.shape();
         assert_eq!(shape.channels, convolution.in_channels, "channels of the input");

@@ -65,10 +65,7 @@ pub(super) fn run(
             blocks: out_channels.div_ceil(LANES),
             sink,
         };
-        match tiles.amx {
-            Some(amx) => amx.with_tiles(|| tiles.form.run(piece)),
-            None => tiles.form.run(piece),
-        }
+        tiles.run(piece);
     });
 }
 
@@ -158,12 +155,7 @@ impl<K: Sink> Piece<'_, K> {
         // SAFETY: A's rows are lines of the activations: of the first pair of blocks by what was just asserted, and of the others
         // because all lie alike. B has as many tiles as there are steps, as `run` has seen, and C 64 lanes. Tiles are
         // configured where there are any.
-        unsafe {
-            match self.tiles.amx {
-                Some(amx) => amx.product(&product),
-                None => product.run(simd),
-            }
-        }
+        unsafe { self.tiles.multiply(simd, &product) };
     }
 
     /// Hands the sink what lies within the image.
