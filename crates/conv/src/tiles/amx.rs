@@ -168,3 +168,6 @@ static CONFIGURATION: Configuration = Configuration {
     row_bytes: [64, 64, 64, 64, 64, 64, 64, 64, 0, 0, 0, 0, 0, 0, 0, 0],
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
+
+#[cfg(test)]
+mod tests;
