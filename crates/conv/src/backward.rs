@@ -71,7 +71,7 @@ impl<'a, L: Line> Carried<'a, L> {
     #[inline(always)]
     fn add<S: Simd>(&self, simd: S, carried: S::V, open: u16, block: usize, row: usize, column: usize) {
         let place = L::place(self.target, block, row, column);
-        // SAFETY: every block and pixel is put once, or belongs to one window that is.
+        // SAFETY: every block and pixel is put once, or belongs to one window that is, and by one thread all that share a line.
         let line = unsafe { &mut self.gradient.part(place.line..place.line + 1)[0] };
         let values = match self.tap {
             Tap::None => simd.keep(carried, open),

@@ -78,7 +78,7 @@ impl<L: Line> Sink for Outputs<'_, L> {
         let zero = simd.splat(0.0);
         if let Some(features) = &self.features {
             let seen = if self.features_rectified { simd.max(values, zero) } else { values };
-            // SAFETY: every block and pixel is put once.
+            // SAFETY: every block and pixel is put once, and by one thread all that share a line.
             unsafe { store(simd, seen, features, place) };
         }
         if self.pooling.is_none() {
@@ -102,7 +102,7 @@ impl<L: Line> Sink for Outputs<'_, L> {
         };
         let shape = self.shape.pooled();
         let gates = CORNERS * ((block * shape.height + row) * shape.width + column);
-        // SAFETY: every block and window is put once.
+        // SAFETY: every block and window is put once, and by one thread all that share a line.
         unsafe {
             self.gates.part(gates..gates + CORNERS).copy_from_slice(&open);
             if let Some(next) = &self.next {

@@ -37,7 +37,7 @@ impl Gates {
         let shape = gradient.shape();
         assert_eq!(self.bits.len(), Self::count(shape, false), "the gates of {shape:?}");
         let lines = gradient.lines_mut();
-        for (row, bits) in self.bits.chunks_exact(shape.width).enumerate() {
+        for (row, bits) in self.bits.chunks_exact(shape.width.max(1)).enumerate() {
             let first = L::place(shape, row / shape.height, row % shape.height, 0);
             for (line, bits) in lines[first.line..].iter_mut().zip(bits) {
                 let mut values = line.part(first.part);

@@ -5,6 +5,9 @@ use crate::{Activations, Backward, Forward, Line, Symmetric};
 /// Three: red, green and blue.
 pub(crate) const IMAGE_CHANNELS: usize = 3;
 
+/// Taps of a kernel: three rows of three.
+pub(crate) const TAPS: usize = 9;
+
 /// A way to compute convolutions and Gram matrices. It holds what memory that takes besides inputs and outputs; one serves
 /// any number of convolutions.
 pub trait Kernels: Send + Sync {

@@ -2,7 +2,7 @@
 
 use crate::{LANES, Lanes, Line, Shape, gates::CORNERS, lines::Place, shared::Shared, simd::Simd};
 
-/// What becomes of a convolution's output. Its methods are inlined.
+/// What becomes of a convolution's output. Its methods are inlined. Blocks that share a line are put by one thread.
 pub(crate) trait Sink: Sync {
     /// Whether it takes windows too.
     fn pools(&self) -> bool {

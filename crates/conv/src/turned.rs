@@ -1,7 +1,6 @@
 //! A convolution's gradient with respect to its input is again such a convolution, with the [`turned`] kernel.
 
-/// Taps of a kernel: three rows of three.
-const TAPS: usize = 9;
+use crate::kernels::TAPS;
 
 /// The kernel (out, in, 3, 3), its taps turned by half a turn and its channels swapped: (in, out, 3, 3). Convolving the
 /// gradient at the output with it gives the gradient at the input.

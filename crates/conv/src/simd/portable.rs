@@ -3,7 +3,11 @@
 use half::bf16;
 
 use super::Simd;
-use crate::{Halves, LANES, Lanes, lines::rounded, winograd::Product};
+use crate::{
+    Halves, LANES, Lanes,
+    lines::{rounded, widened},
+    winograd::Product,
+};
 
 /// Any CPU.
 #[derive(Clone, Copy)]
@@ -112,9 +116,4 @@ impl Simd for Portable {
         // SAFETY: as the caller promises.
         unsafe { product.run::<Self, 1, 1, 16, 1, false>(self, columns) }
     }
-}
-
-#[inline(always)]
-fn widened(value: bf16) -> f32 {
-    f32::from_bits(u32::from(value.to_bits()) << 16)
 }

@@ -22,7 +22,7 @@ impl Amx {
         ALLOWED.then_some(Self(()))
     }
 
-    /// Does work that uses tiles.
+    /// Does work that uses tiles; not within other such work.
     pub fn with_tiles<T>(self, work: impl FnOnce() -> T) -> T {
         struct Release;
         impl Drop for Release {
@@ -112,24 +112,26 @@ impl Amx {
         }
     }
 
-    /// Multiplies tiles of zeros this many times four, in registers; within [`Amx::with_tiles`].
+    /// Multiplies tiles of zeros this many times four, in registers.
     pub fn busy(self, rounds: usize) {
-        // SAFETY: `Amx` proves the instructions. Tiles are used by no other code of this program.
-        unsafe {
-            asm!(
-                "2:",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                "dec {rounds}",
-                "jnz 2b",
-                rounds = inout(reg) rounds.max(1) => _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack, nomem),
-            );
-        }
+        self.with_tiles(|| {
+            // SAFETY: `Amx` proves the instructions. Tiles are used by no other code of this program.
+            unsafe {
+                asm!(
+                    "2:",
+                    "tdpbf16ps tmm0, tmm4, tmm6",
+                    "tdpbf16ps tmm1, tmm4, tmm7",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    "dec {rounds}",
+                    "jnz 2b",
+                    rounds = inout(reg) rounds.max(1) => _,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack, nomem),
+                );
+            }
+        });
     }
 }
 

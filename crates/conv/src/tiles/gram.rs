@@ -36,7 +36,7 @@ pub(super) fn gram(tiles: &Tiles, features: &Activations<Halves>) -> Symmetric {
     let size = rows * rows / LANES;
     // The number of strips depends on the shape alone, and so do the sums.
     let most = (steps / CHUNK).clamp(1, MOST_STRIPS.min((SUMS / size).max(1)));
-    // A power of two, which threads share out fairly: they are most often one themselves.
+    // A power of two, as the number of threads most often is: then all of them end at once.
     let strips = 1 << most.ilog2();
     tiles.sums.lend(strips * size, |sums| {
         sums.par_chunks_exact_mut(size).enumerate().for_each(|(strip, sums)| {
@@ -145,7 +145,7 @@ impl Sink for Mixed<'_> {
     #[inline(always)]
     fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
         let place = Halves::place(self.shape, block, row, column);
-        // SAFETY: every block and pixel is put once.
+        // SAFETY: every block and pixel is put once, and by one thread all that share a line.
         unsafe { store(simd, values, &self.output, place) };
     }
 }

@@ -1,7 +1,7 @@
 //! bf16 with sums in f32, by tiles.
 //!
 //! Where the CPU has AMX, its tiles multiply. Elsewhere the same products are done by the vectors of a [`Form`], which is slower
-//! than Winograd's f32 and serves to try, test and repeat what machines with AMX compute.
+//! than Winograd's f32 and serves to try and to test what machines with AMX compute.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod amx;
@@ -27,7 +27,7 @@ use crate::{
     backward::Carried,
     form::Work,
     forward::Outputs,
-    kernels::IMAGE_CHANNELS,
+    kernels::{IMAGE_CHANNELS, TAPS},
     lines::{Bordered, rounded},
     peak,
     scratch::Scratch,
@@ -75,7 +75,7 @@ impl Kernels for Tiles {
 
     fn peak(&self) -> f64 {
         match self.amx {
-            Some(amx) => peak::rate(amx::OPERATIONS * ROUNDS, || amx.with_tiles(|| amx.busy(ROUNDS))),
+            Some(amx) => peak::rate(amx::OPERATIONS * ROUNDS, || amx.busy(ROUNDS)),
             None => peak::peak(self.form),
         }
     }
@@ -88,8 +88,8 @@ impl Kernels for Tiles {
     /// three for the image, three for what rounding takes from it, and three for the image times what rounding takes from
     /// the weights.
     fn convolution_of_image(out_channels: usize, kernel: &[f32], bias: &[f32]) -> Convolution {
-        assert_eq!(kernel.len(), out_channels * IMAGE_CHANNELS * weights::TAPS, "a kernel of (out, 3, 3, 3) numbers");
-        let of_outputs = kernel.chunks_exact(IMAGE_CHANNELS * weights::TAPS);
+        assert_eq!(kernel.len(), out_channels * IMAGE_CHANNELS * TAPS, "a kernel of (out, 3, 3, 3) numbers");
+        let of_outputs = kernel.chunks_exact(IMAGE_CHANNELS * TAPS);
         let thrice = of_outputs.flat_map(|weights| {
             let lost = weights.iter().map(|weight| lost(*weight));
             weights.iter().chain(weights).copied().chain(lost)

@@ -5,11 +5,13 @@ use rayon::prelude::*;
 use super::{
     Tiles,
     product::{Product, ROWS, Start},
-    weights::{TAPS, Weights},
+    weights::Weights,
 };
-use crate::{Activations, Halves, LANES, Lanes, Line, Shape, form::Work, lines::Bordered, simd::Simd, sink::Sink};
+use crate::{
+    Activations, Halves, LANES, Lanes, Line, Shape, form::Work, kernels::TAPS, lines::Bordered, simd::Simd, sink::Sink,
+};
 
-/// Bytes of input that stay in a core's second cache while all output channels are computed of them: a good quarter of the 2 MiB
+/// Bytes of input that stay in a core's second cache while all output channels are computed of them: a quarter of the 2 MiB
 /// of the CPUs that have AMX, as the weights of 32 output channels take up to 300 KiB.
 const STRIP: usize = 512 << 10;
 /// Pieces of work for every thread at the least, so that none waits long for the others.
@@ -142,7 +144,9 @@ impl<K: Sink> Piece<'_, K> {
             // The steps lead at most a row and a pixel back, and a row and 16 pixels further, and to other pairs of blocks.
             assert!(line > self.spans.stride);
             assert!(line + self.spans.stride + 1 + LANES <= Bordered::of(self.spans.shape).plane);
-            self.lines[line..].as_ptr()
+            assert!(line < self.lines.len());
+            // Of all the lines, for the steps lead back as well.
+            self.lines.as_ptr().wrapping_add(line)
         });
         let product = Product {
             a,

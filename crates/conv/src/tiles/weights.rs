@@ -4,10 +4,7 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::product::{COLUMNS, STEP};
-use crate::{Halves, LANES, Lanes, Line, Symmetric, lines::rounded};
-
-/// Taps of a 3x3 kernel.
-pub(super) const TAPS: usize = 9;
+use crate::{Halves, LANES, Lanes, Line, Symmetric, kernels::TAPS, lines::rounded};
 
 /// A 3x3 convolution of stride 1 and zero padding 1, its weights in bf16.
 pub struct Convolution {

@@ -3,13 +3,9 @@
 use rayon::prelude::*;
 
 use super::transform::{POINTS, of_kernel};
-use crate::{LANES, Lanes, shared::Shared};
+use crate::{LANES, Lanes, kernels::TAPS, shared::Shared};
 
-/// Taps of a kernel.
-const TAPS: usize = 9;
-
-/// A 3x3 convolution of stride 1 and zero padding 1, its weights ready for [`Convolution::forward`] or, when they were
-/// [`crate::turned`], for [`Convolution::backward`].
+/// A 3x3 convolution of stride 1 and zero padding 1, its weights transformed.
 pub struct Convolution {
     pub(crate) in_channels: usize,
     pub(crate) out_channels: usize,
@@ -47,15 +43,5 @@ impl Convolution {
             padded[channel / LANES].0[channel % LANES] = *value;
         }
         Self { in_channels, out_channels, weights, bias: padded }
-    }
-
-    /// Channels of its input.
-    pub fn in_channels(&self) -> usize {
-        self.in_channels
-    }
-
-    /// Channels of its output.
-    pub fn out_channels(&self) -> usize {
-        self.out_channels
     }
 }

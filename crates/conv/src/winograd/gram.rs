@@ -61,8 +61,7 @@ impl Work for Strip<'_> {
                     k,
                 };
                 // SAFETY: A's rows are the 16 channels of `k` pixels of the first block, B's columns those of each block,
-                // both within the features; C has 16 rows
-                // of each of those blocks.
+                // both within the features; C has 16 rows of each of those blocks.
                 unsafe { simd.gram_product(product, columns) };
             }
             start += k;
