@@ -66,7 +66,7 @@ fn mistakes_are_named_before_any_work_is_done() {
         ("--content a.png --style b.png -o out.png --size 20", "--size: stage 1 would be"),
         ("--content a.png --style b.png -o out.png --style-weights 1,2", "--style-weights: 2 weights for 1 style"),
         ("--content a.png --style b.png -o out.png --preset oil", "--preset: 'oil' is not one of paint, classic, fast"),
-        ("--content a.png --style b.png -o out.png --precision bf16 --device cpu", "cpu does not compute in bf16"),
+        ("--content a.png --style b.png -o out.png --precision tf32 --device cpu", "cpu does not compute in tf32"),
         ("--content a.png --style b.png -o out.png --device cuda:7", "cuda:7 cannot be used"),
         ("--content a.png --style b.png -o out.png --backbone vgg19", "impasto weights fetch"),
     ] {
