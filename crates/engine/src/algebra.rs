@@ -1,4 +1,4 @@
-//! Operations on whole images that optimisers are made of. On CPUs each is one pass over memory on the engine's threads; by
+//! Operations on whole images, of which optimisers are made. On CPUs each is one pass over memory on the engine's threads; by
 //! tensor operations they would take several passes each, and wake threads of candle's own for every one of them.
 
 use candle_core::{DType, Result, Storage, Tensor};

@@ -1,12 +1,14 @@
 //! Total variation: what keeps the composite image smooth.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use rayon::prelude::*;
+
+use crate::algebra::with_slices;
 
 /// tv = 0.5 (mean |dy| + mean |dx|) of the image (1, 3, height, width).
 pub(crate) fn total_variation(image: &Tensor) -> Result<f64> {
-    if let Some(planes) = Planes::of(image)? {
-        return Ok(planes.total_variation());
+    if let Some(total) = on_planes(image, |planes| planes.total_variation())? {
+        return Ok(total);
     }
     let mean = |dim| differences(image, dim)?.abs()?.mean_all();
     ((mean(D::Minus2)? + mean(D::Minus1)?)? * 0.5)?.to_dtype(DType::F64)?.to_scalar()
@@ -14,8 +16,8 @@ pub(crate) fn total_variation(image: &Tensor) -> Result<f64> {
 
 /// Its gradient; the slope of |x| at 0 is 0.
 pub(crate) fn gradient(image: &Tensor) -> Result<Tensor> {
-    if let Some(planes) = Planes::of(image)? {
-        return Tensor::from_vec(planes.gradient(), image.shape(), image.device());
+    if let Some(gradient) = on_planes(image, |planes| planes.gradient())? {
+        return Tensor::from_vec(gradient, image.shape(), image.device());
     }
     gradient_by_tensors(image)
 }
@@ -38,22 +40,19 @@ fn differences(image: &Tensor, dim: D) -> Result<Tensor> {
 }
 
 /// The image on a CPU, where neighbours are differed in one pass over memory: by tensors it takes ten, most of them strided.
-struct Planes {
-    values: Vec<f32>,
+struct Planes<'a> {
+    values: &'a [f32],
     height: usize,
     width: usize,
 }
 
-impl Planes {
-    /// `None` on another device.
-    fn of(image: &Tensor) -> Result<Option<Self>> {
-        if !matches!(image.device(), Device::Cpu) {
-            return Ok(None);
-        }
-        let (_, _, height, width) = image.dims4()?;
-        Ok(Some(Self { values: image.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?, height, width }))
-    }
+/// What `work` makes of an image on a CPU; `None` on another device.
+fn on_planes<T>(image: &Tensor, work: impl FnOnce(Planes<'_>) -> T) -> Result<Option<T>> {
+    let (_, _, height, width) = image.dims4()?;
+    with_slices([image], |[values]| work(Planes { values, height, width }))
+}
 
+impl Planes<'_> {
     fn rows(&self) -> usize {
         self.values.len() / self.width
     }
@@ -119,6 +118,8 @@ fn sign(number: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     fn image() -> Tensor {
