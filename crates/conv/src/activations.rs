@@ -1,6 +1,8 @@
 //! What flows from layer to layer.
 
-use crate::{LANES, Lanes, lines::Line};
+use rayon::prelude::*;
+
+use crate::{LANES, Lanes, kernels::COLOURS, lines::Line};
 
 /// How many channels there are, and the size of the image that each of them is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +106,28 @@ impl<L: Line> Activations<L> {
             }
         }
         planes
+    }
+
+    /// Sets every pixel's first block to what `block` makes of an image's colours there, from (colour, row, column).
+    ///
+    /// # Panics
+    /// When there are not as many numbers as the image's size says.
+    pub(crate) fn fill_from_image(
+        &mut self,
+        planes: &[f32],
+        block: impl Fn([f32; COLOURS]) -> [f32; LANES] + Send + Sync,
+    ) {
+        let shape = self.shape;
+        assert_eq!(planes.len(), COLOURS * shape.pixels(), "numbers of an image");
+        let line = |row| L::place(shape, 0, row, 0).line;
+        let (first, stride) = (line(0), line(1) - line(0));
+        let rows = self.lines_mut()[first..].par_chunks_mut(stride.max(1)).take(shape.height);
+        rows.enumerate().for_each(|(row, lines)| {
+            let plane = |colour: usize| &planes[colour * shape.pixels() + row * shape.width..][..shape.width];
+            for (line, ((red, green), blue)) in lines.iter_mut().zip(plane(0).iter().zip(plane(1)).zip(plane(2))) {
+                line.set_part(0, block([*red, *green, *blue]));
+            }
+        });
     }
 
     /// Their shape.

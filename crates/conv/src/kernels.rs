@@ -2,8 +2,8 @@
 
 use crate::{Activations, Backward, Forward, Line, Symmetric};
 
-/// Three: red, green and blue.
-pub(crate) const IMAGE_CHANNELS: usize = 3;
+/// Of an image: red, green and blue.
+pub(crate) const COLOURS: usize = 3;
 
 /// Taps of a kernel: three rows of three.
 pub(crate) const TAPS: usize = 9;
@@ -17,6 +17,8 @@ pub trait Kernels: Send + Sync {
     type Convolution: Send + Sync;
     /// Whether [`Kernels::forward`] can take a ReLU of its input on the way.
     const RECTIFY: bool;
+    /// Channels that [`Kernels::image`] makes of an image's three.
+    const IMAGE_CHANNELS: usize;
 
     /// What computes, such as `winograd-avx512`.
     fn name(&self) -> String;
@@ -37,11 +39,12 @@ pub trait Kernels: Send + Sync {
     /// When there are not as many numbers as the channels say.
     fn convolution_of_image(out_channels: usize, kernel: &[f32], bias: &[f32]) -> Self::Convolution;
 
-    /// An image from planes (3, height, width) as [`Kernels::convolution_of_image`] reads it.
+    /// Sets `image`, of [`Kernels::IMAGE_CHANNELS`] channels, to the one with these planes (3, height, width), as
+    /// [`Kernels::convolution_of_image`] reads it.
     ///
     /// # Panics
-    /// When there are not as many numbers as that.
-    fn image(height: usize, width: usize, planes: &[f32]) -> Activations<Self::Line>;
+    /// When there are not as many planes, or numbers in them, as that.
+    fn image(planes: &[f32], image: &mut Activations<Self::Line>);
 
     /// Convolves `input`, of which a ReLU is taken first if `rectify` says so.
     ///

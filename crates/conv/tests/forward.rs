@@ -192,7 +192,9 @@ fn an_image_loses_nothing_to_rounding() {
         let shape = Shape { channels: 3, height, width };
         let (planes, kernel, bias) = (noise(4, 3 * shape.pixels()), noise(5, 20 * 27), noise(6, 20));
         let convolution = K::convolution_of_image(20, &kernel, &bias);
-        let have = layer(kernels, &convolution, &K::image(height, width, &planes), 20, false, None).features;
+        let mut image = Activations::zeros(shape.with_channels(K::IMAGE_CHANNELS));
+        K::image(&planes, &mut image);
+        let have = layer(kernels, &convolution, &image, 20, false, None).features;
         let want = convolved(shape, &planes, 20, &kernel, &bias);
         // What is put out may be rounded, by 1/256 of each number at the most; what is taken in is not.
         for (have, want) in have.iter().zip(&want) {

@@ -25,7 +25,14 @@ pub(crate) fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
 pub(crate) fn add_scaled(a: &Tensor, factor: f64, b: &Tensor) -> Result<Tensor> {
     let on_cpu = with_slices([a, b], |[a, b]| {
         let factor = factor as f32;
-        a.par_iter().zip(b).with_min_len(CHUNK).map(|(a, b)| a + factor * b).collect::<Vec<f32>>()
+        let mut sum = vec![0f32; a.len()];
+        let chunks = sum.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK));
+        chunks.for_each(|((sum, a), b)| {
+            for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
+                *sum = a + factor * b;
+            }
+        });
+        sum
     });
     match on_cpu? {
         Some(sum) => Tensor::from_vec(sum, a.shape(), a.device()),
@@ -37,7 +44,13 @@ pub(crate) fn add_scaled(a: &Tensor, factor: f64, b: &Tensor) -> Result<Tensor> 
 pub(crate) fn scaled(a: &Tensor, factor: f64) -> Result<Tensor> {
     let on_cpu = with_slices([a], |[a]| {
         let factor = factor as f32;
-        a.par_iter().with_min_len(CHUNK).map(|a| factor * a).collect::<Vec<f32>>()
+        let mut scaled = vec![0f32; a.len()];
+        scaled.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).for_each(|(scaled, a)| {
+            for (scaled, a) in scaled.iter_mut().zip(a) {
+                *scaled = factor * a;
+            }
+        });
+        scaled
     });
     match on_cpu? {
         Some(numbers) => Tensor::from_vec(numbers, a.shape(), a.device()),
@@ -56,6 +69,14 @@ fn dot_of_chunk(a: &[f32], b: &[f32]) -> f64 {
     }
     let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a * b);
     sums.into_iter().chain(rest).map(f64::from).sum()
+}
+
+/// What `work` makes of the tensor's numbers, which are copied only if they do not lie in a CPU's memory as they should.
+pub(crate) fn with_numbers<T>(tensor: &Tensor, mut work: impl FnMut(&[f32]) -> T) -> Result<T> {
+    match with_slices([tensor], |[numbers]| work(numbers))? {
+        Some(result) => Ok(result),
+        None => Ok(work(&tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?)),
+    }
 }
 
 /// What `work` makes of the tensors' numbers, where all of them lie in a CPU's memory as f32, without gaps.

@@ -98,13 +98,17 @@ impl Planes<'_> {
         let mut gradient = vec![0f32; self.values.len()];
         gradient.par_chunks_mut(self.width).enumerate().for_each(|(number, gradient)| {
             let row = self.row(number);
-            for (place, gradient) in gradient.iter_mut().enumerate() {
-                let here = row[place];
-                let from_above = self.above(number).map_or(0.0, |above| sign(here - above[place]));
-                let to_below = self.below(number).map_or(0.0, |below| sign(below[place] - here));
-                let from_left = place.checked_sub(1).map_or(0.0, |left| sign(here - row[left]));
-                let to_right = row.get(place + 1).map_or(0.0, |right| sign(right - here));
-                *gradient = (from_above - to_below) * by_down + (from_left - to_right) * by_across;
+            // A row is no different from itself.
+            let (above, below) = (self.above(number).unwrap_or(row), self.below(number).unwrap_or(row));
+            for (((gradient, here), above), below) in gradient.iter_mut().zip(row).zip(above).zip(below) {
+                *gradient = (sign(here - above) - sign(below - here)) * by_down;
+            }
+            let Some(last) = row.len().checked_sub(1).filter(|last| *last > 0) else { return };
+            gradient[0] -= sign(row[1] - row[0]) * by_across;
+            gradient[last] += sign(row[last] - row[last - 1]) * by_across;
+            let neighbours = row.iter().zip(&row[1..]).zip(&row[2..]);
+            for (gradient, ((left, here), right)) in gradient[1..last].iter_mut().zip(neighbours) {
+                *gradient += (sign(here - left) - sign(right - here)) * by_across;
             }
         });
         gradient
@@ -113,7 +117,14 @@ impl Planes<'_> {
 
 /// 1, 0 or -1.
 fn sign(number: f32) -> f32 {
-    f32::from(i8::from(number > 0.0) - i8::from(number < 0.0))
+    // In this form compilers make vectors of it.
+    if number > 0.0 {
+        1.0
+    } else if number < 0.0 {
+        -1.0
+    } else {
+        0.0
+    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,6 @@ mod product;
 mod run;
 mod weights;
 
-use rayon::prelude::*;
-
 pub use self::weights::Convolution;
 use self::{
     amx::Amx,
@@ -23,12 +21,12 @@ use self::{
     run::{around, run},
 };
 use crate::{
-    Activations, Backward, Form, Forward, Halves, Kernels, Lanes, Line, Shape, Symmetric,
+    Activations, Backward, Form, Forward, Halves, Kernels, LANES, Lanes, Symmetric,
     backward::Carried,
     form::Work,
     forward::Outputs,
-    kernels::{IMAGE_CHANNELS, TAPS},
-    lines::{Bordered, rounded},
+    kernels::{COLOURS, TAPS},
+    lines::rounded,
     peak,
     scratch::Scratch,
     shared::Shared,
@@ -68,6 +66,7 @@ impl Kernels for Tiles {
     type Line = Halves;
     type Convolution = Convolution;
     const RECTIFY: bool = false;
+    const IMAGE_CHANNELS: usize = 3 * COLOURS;
 
     fn name(&self) -> String {
         format!("tiles-{}", if self.amx.is_some() { "amx" } else { self.form.name() })
@@ -88,33 +87,25 @@ impl Kernels for Tiles {
     /// three for the image, three for what rounding takes from it, and three for the image times what rounding takes from
     /// the weights.
     fn convolution_of_image(out_channels: usize, kernel: &[f32], bias: &[f32]) -> Convolution {
-        assert_eq!(kernel.len(), out_channels * IMAGE_CHANNELS * TAPS, "a kernel of (out, 3, 3, 3) numbers");
-        let of_outputs = kernel.chunks_exact(IMAGE_CHANNELS * TAPS);
+        assert_eq!(kernel.len(), out_channels * COLOURS * TAPS, "a kernel of (out, 3, 3, 3) numbers");
+        let of_outputs = kernel.chunks_exact(COLOURS * TAPS);
         let thrice = of_outputs.flat_map(|weights| {
             let lost = weights.iter().map(|weight| lost(*weight));
             weights.iter().chain(weights).copied().chain(lost)
         });
         let thrice: Vec<f32> = thrice.collect();
-        Convolution::new(3 * IMAGE_CHANNELS, out_channels, &thrice, bias)
+        Convolution::new(Self::IMAGE_CHANNELS, out_channels, &thrice, bias)
     }
 
-    fn image(height: usize, width: usize, planes: &[f32]) -> Activations<Halves> {
-        let shape = Shape { channels: 3 * IMAGE_CHANNELS, height, width };
-        assert_eq!(planes.len(), IMAGE_CHANNELS * shape.pixels(), "numbers of an image");
-        let mut image: Activations<Halves> = Activations::zeros(shape);
-        let (first, stride) = (Halves::place(shape, 0, 0, 0).line, Bordered::of(shape).stride);
-        let rows = image.lines_mut()[first..].par_chunks_mut(stride).take(height);
-        rows.enumerate().for_each(|(row, lines)| {
-            for (column, line) in lines[..width].iter_mut().enumerate() {
-                for channel in 0..IMAGE_CHANNELS {
-                    let value = planes[(channel * height + row) * width + column];
-                    line.0[0][channel] = rounded(value);
-                    line.0[0][channel + IMAGE_CHANNELS] = rounded(lost(value));
-                    line.0[0][channel + 2 * IMAGE_CHANNELS] = rounded(value);
-                }
-            }
+    fn image(planes: &[f32], image: &mut Activations<Halves>) {
+        assert_eq!(image.shape().channels, Self::IMAGE_CHANNELS, "channels of the image");
+        image.fill_from_image(planes, |colours| {
+            let mut channels = [0.0; LANES];
+            channels[..COLOURS].copy_from_slice(&colours);
+            channels[COLOURS..2 * COLOURS].copy_from_slice(&colours.map(lost));
+            channels[2 * COLOURS..3 * COLOURS].copy_from_slice(&colours);
+            channels
         });
-        image
     }
 
     fn forward(

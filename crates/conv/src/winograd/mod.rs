@@ -15,8 +15,8 @@ use self::{
     run::{Input, run},
 };
 use crate::{
-    Activations, Backward, Form, Forward, Kernels, Lanes, Shape, Symmetric, backward::Carried, forward::Outputs,
-    kernels::IMAGE_CHANNELS, peak, scratch::Scratch, shared::Shared, sink::Planes,
+    Activations, Backward, Form, Forward, Kernels, LANES, Lanes, Symmetric, backward::Carried, forward::Outputs,
+    kernels::COLOURS, peak, scratch::Scratch, shared::Shared, sink::Planes,
 };
 
 /// Kernels that compute in f32, by Winograd's F(4x4, 3x3).
@@ -36,6 +36,7 @@ impl Kernels for Winograd {
     type Line = Lanes;
     type Convolution = Convolution;
     const RECTIFY: bool = true;
+    const IMAGE_CHANNELS: usize = COLOURS;
 
     fn name(&self) -> String {
         format!("winograd-{}", self.form.name())
@@ -50,11 +51,16 @@ impl Kernels for Winograd {
     }
 
     fn convolution_of_image(out_channels: usize, kernel: &[f32], bias: &[f32]) -> Convolution {
-        Convolution::new(IMAGE_CHANNELS, out_channels, kernel, bias)
+        Convolution::new(COLOURS, out_channels, kernel, bias)
     }
 
-    fn image(height: usize, width: usize, planes: &[f32]) -> Activations {
-        Activations::from_planes(Shape { channels: IMAGE_CHANNELS, height, width }, planes)
+    fn image(planes: &[f32], image: &mut Activations) {
+        assert_eq!(image.shape().channels, Self::IMAGE_CHANNELS, "channels of the image");
+        image.fill_from_image(planes, |colours| {
+            let mut channels = [0.0; LANES];
+            channels[..COLOURS].copy_from_slice(&colours);
+            channels
+        });
     }
 
     fn forward(&self, convolution: &Convolution, input: &Activations, rectify: bool, output: Forward<'_, Lanes>) {

@@ -82,11 +82,16 @@ impl Rates {
     fn step(&self, [image, gradient, first, second]: [&[f32]; 4]) -> [Vec<f32>; 3] {
         let [beta1, rest1, beta2, rest2] = [BETA1, 1.0 - BETA1, BETA2, 1.0 - BETA2].map(|factor| factor as f32);
         let [step, unbias, epsilon] = [self.step, self.unbias, EPSILON].map(|factor| factor as f32);
-        let mut next = [image, first, second].map(<[f32]>::to_vec);
+        let before = [image, first, second];
+        let mut next = before.map(|numbers| vec![0f32; numbers.len()]);
         let [image, first, second] = &mut next;
         let moments = first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK));
         let chunks = image.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).zip(moments);
-        chunks.for_each(|((image, gradient), (first, second))| {
+        chunks.enumerate().for_each(|(number, ((image, gradient), (first, second)))| {
+            // By the thread that goes on with it: memory that nobody has touched yet takes its time.
+            for (now, before) in [&mut *image, &mut *first, &mut *second].into_iter().zip(before) {
+                now.copy_from_slice(&before[number * CHUNK..][..now.len()]);
+            }
             for (((image, gradient), first), second) in image.iter_mut().zip(gradient).zip(first).zip(second) {
                 *first = *first * beta1 + gradient * rest1;
                 *second = *second * beta2 + gradient * gradient * rest2;

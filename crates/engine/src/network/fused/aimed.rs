@@ -10,6 +10,7 @@ use super::{
     chain::{Layer, Passes},
     losses::{ContentTarget, StyleTarget, add_part, normalised_gram},
 };
+use crate::algebra::with_numbers;
 
 pub(super) struct AimedNetwork<K: Kernels> {
     layers: Arc<Vec<Layer<K>>>,
@@ -37,7 +38,7 @@ impl<K: Kernels> AimedNetwork<K> {
         for style in aim.styles {
             let (height, width) = size(&style.image)?;
             let mut passes = Passes::new(&layers, taps, height, width);
-            passes.forward(&layers, &kernels, &planes(&style.image)?);
+            with_numbers(&style.image, |image| passes.forward(&layers, &kernels, image))?;
             for (number, _) in layers.iter().enumerate().filter(|(_, layer)| taps.style(&layer.place)) {
                 let own = normalised_gram(&*kernels, passes.features(number));
                 let sum = grams[number].get_or_insert_with(|| Symmetric::zeros(own.channels()));
@@ -46,7 +47,7 @@ impl<K: Kernels> AimedNetwork<K> {
         }
         let (height, width) = size(aim.content)?;
         let mut passes = Passes::new(&layers, taps, height, width);
-        passes.forward(&layers, &kernels, &planes(aim.content)?);
+        with_numbers(aim.content, |image| passes.forward(&layers, &kernels, image))?;
         let content = layers.iter().position(|layer| taps.content(&layer.place));
         let content = content.ok_or_else(|| Error::msg("the backbone has no content layer"))?;
         let content = ContentTarget::new(passes.features(content).clone(), relative);
@@ -55,7 +56,7 @@ impl<K: Kernels> AimedNetwork<K> {
     }
 
     fn look(&mut self, image: &Tensor) -> Result<Verdict> {
-        self.passes.forward(&self.layers, &self.kernels, &planes(image)?);
+        with_numbers(image, |image| self.passes.forward(&self.layers, &self.kernels, image))?;
         let mut verdict = Verdict { content: 0.0, style: 0.0, matrices: Vec::new() };
         for (number, layer) in self.layers.iter().enumerate() {
             if self.taps.content(&layer.place) {
@@ -104,8 +105,4 @@ impl Verdict {
 fn size(image: &Tensor) -> Result<(usize, usize)> {
     let (_, _, height, width) = image.dims4()?;
     Ok((height, width))
-}
-
-fn planes(image: &Tensor) -> Result<Vec<f32>> {
-    image.flatten_all()?.to_vec1()
 }

@@ -43,8 +43,7 @@ struct Trace<L> {
 /// The buffers of passes over images of one size.
 pub(super) struct Passes<K: Kernels> {
     taps: Taps,
-    height: usize,
-    width: usize,
+    image: Activations<K::Line>,
     traces: Vec<Trace<K::Line>>,
     /// Two that take turns in holding what goes from layer to layer.
     current: Activations<K::Line>,
@@ -65,7 +64,8 @@ impl<K: Kernels> Passes<K> {
         });
         let traces = traces.collect();
         let nothing = Activations::zeros(Shape { channels: 0, height: 0, width: 0 });
-        Self { taps, height, width, traces, current: nothing.clone(), spare: nothing }
+        let image = Activations::zeros(Shape { channels: K::IMAGE_CHANNELS, height, width });
+        Self { taps, image, traces, current: nothing.clone(), spare: nothing }
     }
 
     /// The features at a layer where the losses look, after [`Passes::forward`].
@@ -77,7 +77,7 @@ impl<K: Kernels> Passes<K> {
     /// Runs an image, (3, height, width), through all layers.
     pub fn forward(&mut self, layers: &[Layer<K>], kernels: &K, image: &[f32]) {
         let relative = self.taps.relative();
-        let image = K::image(self.height, self.width, image);
+        K::image(image, &mut self.image);
         // Features serve as the next layer's input too, unless a pooling lies between, or a ReLU that is not taken on the way.
         let features_serve = relative || K::RECTIFY;
         let pooling = if relative { Pooling::Average(AVERAGE_GAIN as f32) } else { Pooling::Maximum };
@@ -86,7 +86,7 @@ impl<K: Kernels> Passes<K> {
             let (before, rest) = self.traces.split_at_mut(number);
             let trace = &mut rest[0];
             let (input, rectify) = match before.last() {
-                None => (&image, false),
+                None => (&self.image, false),
                 Some(Trace { features: Some(features), .. }) if features_serve && !layers[number - 1].pooled => {
                     (features, !relative)
                 }
