@@ -1,6 +1,12 @@
 //! What a gradient goes through between a convolution's input and the output of the layer before.
 
-use crate::{Activations, Gates, Line, Shape, gates::CORNERS, shared::Shared, simd::Simd, sink::Sink};
+use crate::{
+    Activations, Gates, Line, Shape,
+    gates::CORNERS,
+    shared::Shared,
+    simd::Simd,
+    sink::{Sink, lines},
+};
 
 /// What lies between the output of the layer before and this convolution's input.
 #[derive(Clone, Copy)]
@@ -68,17 +74,26 @@ impl<'a, L: Line> Carried<'a, L> {
         Self { shape, target, through: back.through, tap: back.tap, gradient: Shared::new(back.gradient.lines_mut()) }
     }
 
+    /// What is to stand at a place for what was carried there.
     #[inline(always)]
-    fn add<S: Simd>(&self, simd: S, carried: S::V, open: u16, block: usize, row: usize, column: usize) {
-        let place = L::place(self.target, block, row, column);
-        // SAFETY: every block and pixel is put once, or belongs to one window that is, and by one thread all that share a line.
-        let line = unsafe { &mut self.gradient.part(place.line..place.line + 1)[0] };
-        let values = match self.tap {
+    fn added<S: Simd>(&self, simd: S, carried: S::V, open: u16, line: &L, part: usize) -> S::V {
+        match self.tap {
             Tap::None => simd.keep(carried, open),
-            Tap::BeforeRelu => simd.add(line.load(simd, place.part), simd.keep(carried, open)),
-            Tap::AfterRelu => simd.keep(simd.add(line.load(simd, place.part), carried), open),
-        };
-        line.store(simd, place.part, values);
+            Tap::BeforeRelu => simd.add(line.load(simd, part), simd.keep(carried, open)),
+            Tap::AfterRelu => simd.keep(simd.add(line.load(simd, part), carried), open),
+        }
+    }
+
+    /// So many places of the gradient side by side.
+    ///
+    /// # Safety
+    /// Nobody else may hold any of them.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "what the promise is for")]
+    unsafe fn places(&self, block: usize, row: usize, column: usize, count: usize) -> (&mut [L], usize) {
+        let place = L::place(self.target, block, row, column);
+        // SAFETY: as the caller promises.
+        (unsafe { lines(&self.gradient, place, count) }, place.part)
     }
 }
 
@@ -99,17 +114,39 @@ fn clear_dropped<L: Line>(gradient: &mut Activations<L>) {
 
 impl<L: Line> Sink for Carried<'_, L> {
     #[inline(always)]
-    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
-        let index = (block * self.shape.height + row) * self.shape.width + column;
+    fn pixels<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        values: impl ExactSizeIterator<Item = S::V>,
+    ) {
+        let count = values.len();
+        let first = (block * self.shape.height + row) * self.shape.width + column;
         match self.through {
-            Through::Relu(gates) => self.add(simd, values, gates.bits[index], block, row, column),
+            Through::Relu(gates) => {
+                // SAFETY: every block and pixel is put once, and by one thread all that share a line.
+                let (lines, part) = unsafe { self.places(block, row, column, count) };
+                for ((values, line), open) in values.zip(lines).zip(&gates.bits[first..][..count]) {
+                    line.store(simd, part, self.added(simd, values, *open, line, part));
+                }
+            }
             Through::Pooling(gates, gain) => {
-                let each = simd.mul_add(values, simd.splat(gain), simd.splat(0.0));
-                let bits = &gates.bits[CORNERS * index..][..CORNERS];
-                self.add(simd, each, bits[0], block, 2 * row, 2 * column);
-                self.add(simd, each, bits[1], block, 2 * row, 2 * column + 1);
-                self.add(simd, each, bits[2], block, 2 * row + 1, 2 * column);
-                self.add(simd, each, bits[3], block, 2 * row + 1, 2 * column + 1);
+                let gates = gates.bits[CORNERS * first..][..CORNERS * count].as_chunks::<CORNERS>().0;
+                // SAFETY: every block and pixel belongs to one window that is put once, and by one thread all that share a line;
+                // the two rows have no line in common.
+                let ((upper, part), (lower, _)) = unsafe {
+                    let places = |row| self.places(block, row, 2 * column, 2 * count);
+                    (places(2 * row), places(2 * row + 1))
+                };
+                let windows = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
+                for ((values, (upper, lower)), gates) in values.zip(windows).zip(gates) {
+                    let each = simd.mul_add(values, simd.splat(gain), simd.splat(0.0));
+                    for (line, open) in upper.iter_mut().chain(lower).zip(gates) {
+                        line.store(simd, part, self.added(simd, each, *open, line, part));
+                    }
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     gates::CORNERS,
     shared::Shared,
     simd::Simd,
-    sink::{Sink, store},
+    sink::{Sink, lines},
 };
 
 /// 2x2 pooling with stride 2 over whole windows.
@@ -73,40 +73,67 @@ impl<L: Line> Sink for Outputs<'_, L> {
     }
 
     #[inline(always)]
-    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
+    fn pixels<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        values: impl ExactSizeIterator<Item = S::V>,
+    ) {
+        let (count, zero) = (values.len(), simd.splat(0.0));
         let place = L::place(self.shape, block, row, column);
-        let zero = simd.splat(0.0);
-        if let Some(features) = &self.features {
-            let seen = if self.features_rectified { simd.max(values, zero) } else { values };
-            // SAFETY: every block and pixel is put once, and by one thread all that share a line.
-            unsafe { store(simd, seen, features, place) };
-        }
-        if self.pooling.is_none() {
-            let gate = (block * self.shape.height + row) * self.shape.width + column;
-            // SAFETY: as above.
-            unsafe {
-                self.gates.part(gate..gate + 1)[0] = simd.greater(values, zero);
-                if let Some(next) = &self.next {
-                    store(simd, simd.max(values, zero), next, place);
-                }
+        let gate = (block * self.shape.height + row) * self.shape.width + column;
+        let pools = self.pools();
+        // SAFETY: every block and pixel is put once, and by one thread all that share a line.
+        let (mut features, mut gates, mut next) = unsafe {
+            (
+                self.features.as_ref().map(|features| lines(features, place, count)),
+                (!pools).then(|| self.gates.part(gate..gate + count)),
+                self.next.as_ref().filter(|_| !pools).map(|next| lines(next, place, count)),
+            )
+        };
+        for (number, values) in values.enumerate() {
+            let rectified = simd.max(values, zero);
+            if let Some(features) = &mut features {
+                let seen = if self.features_rectified { rectified } else { values };
+                features[number].store(simd, place.part, seen);
+            }
+            if let Some(gates) = &mut gates {
+                gates[number] = simd.greater(values, zero);
+            }
+            if let Some(next) = &mut next {
+                next[number].store(simd, place.part, rectified);
             }
         }
     }
 
     #[inline(always)]
-    fn window<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, corners: [S::V; CORNERS]) {
+    fn windows<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        corners: impl ExactSizeIterator<Item = [S::V; CORNERS]>,
+    ) {
         let Some(pooling) = self.pooling else { return };
-        let (pooled, open) = match pooling {
-            Pooling::Maximum => maximum(simd, corners),
-            Pooling::Average(gain) => average(simd, corners, gain),
-        };
-        let shape = self.shape.pooled();
-        let gates = CORNERS * ((block * shape.height + row) * shape.width + column);
+        let (count, shape) = (corners.len(), self.shape.pooled());
+        let place = L::place(shape, block, row, column);
+        let gate = CORNERS * ((block * shape.height + row) * shape.width + column);
         // SAFETY: every block and window is put once, and by one thread all that share a line.
-        unsafe {
-            self.gates.part(gates..gates + CORNERS).copy_from_slice(&open);
-            if let Some(next) = &self.next {
-                store(simd, pooled, next, L::place(shape, block, row, column));
+        let (gates, mut next) = unsafe {
+            let gates = self.gates.part(gate..gate + CORNERS * count);
+            (gates, self.next.as_ref().map(|next| lines(next, place, count)))
+        };
+        for ((number, corners), gates) in corners.enumerate().zip(gates.as_chunks_mut::<CORNERS>().0) {
+            let (pooled, open) = match pooling {
+                Pooling::Maximum => maximum(simd, corners),
+                Pooling::Average(gain) => average(simd, corners, gain),
+            };
+            *gates = open;
+            if let Some(next) = &mut next {
+                next[number].store(simd, place.part, pooled);
             }
         }
     }

@@ -9,25 +9,39 @@ pub(crate) trait Sink: Sync {
         false
     }
 
-    /// Takes a block of output channels at a pixel.
-    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V);
+    /// Takes a block of output channels at pixels side by side, of which this is the first.
+    fn pixels<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        values: impl ExactSizeIterator<Item = S::V>,
+    );
 
-    /// Takes a block of output channels at the four corners of a whole 2x2 window, whose row and column are counted in
-    /// windows.
-    fn window<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, corners: [S::V; CORNERS]) {
+    /// Takes a block of output channels at the four corners of whole 2x2 windows side by side; rows and columns are counted
+    /// in windows.
+    fn windows<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        corners: impl ExactSizeIterator<Item = [S::V; CORNERS]>,
+    ) {
         let _ = (simd, block, row, column, corners);
     }
 }
 
-/// Stores values at a place that is the caller's alone.
+/// So many lines from a place on, which lie side by side where pixels do.
 ///
 /// # Safety
-/// Nobody else may hold this place's line.
+/// Nobody else may hold any of them.
 #[inline(always)]
-pub(crate) unsafe fn store<S: Simd, L: Line>(simd: S, values: S::V, to: &Shared<'_, L>, place: Place) {
+#[allow(clippy::mut_from_ref, reason = "what the promise is for")]
+pub(crate) unsafe fn lines<'a, L: Line>(of: &'a Shared<'_, L>, place: Place, count: usize) -> &'a mut [L] {
     // SAFETY: as the caller promises.
-    let line = unsafe { &mut to.part(place.line..place.line + 1)[0] };
-    line.store(simd, place.part, values);
+    unsafe { of.part(place.line..place.line + count) }
 }
 
 /// An image's gradient in f32, (channel, row, column).
@@ -45,14 +59,23 @@ impl<'a> Planes<'a> {
 
 impl Sink for Planes<'_> {
     #[inline(always)]
-    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
+    fn pixels<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        values: impl ExactSizeIterator<Item = S::V>,
+    ) {
         let Shape { channels, height, width } = self.shape;
-        let mut lanes = Lanes::ZERO;
-        simd.store(values, &mut lanes);
-        for (channel, value) in (block * LANES..channels).zip(lanes.0) {
-            let index = (channel * height + row) * width + column;
-            // SAFETY: every block and pixel is put once.
-            unsafe { self.planes.part(index..index + 1)[0] = value };
+        for (column, values) in (column..width).zip(values) {
+            let mut lanes = Lanes::ZERO;
+            simd.store(values, &mut lanes);
+            for (channel, value) in (block * LANES..channels).zip(lanes.0) {
+                let index = (channel * height + row) * width + column;
+                // SAFETY: every block and pixel is put once.
+                unsafe { self.planes.part(index..index + 1)[0] = value };
+            }
         }
     }
 }

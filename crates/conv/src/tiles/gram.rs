@@ -11,10 +11,10 @@ use super::{
 use crate::{
     Activations, Halves, LANES, Lanes, Line, Shape, Symmetric,
     form::Work,
-    lines::Bordered,
+    lines::{Bordered, InRegisters},
     shared::Shared,
     simd::Simd,
-    sink::{Sink, store},
+    sink::{Sink, lines},
 };
 
 /// Pixels along k in a step.
@@ -143,9 +143,19 @@ struct Mixed<'a> {
 
 impl Sink for Mixed<'_> {
     #[inline(always)]
-    fn pixel<S: Simd>(&self, simd: S, block: usize, row: usize, column: usize, values: S::V) {
+    fn pixels<S: Simd>(
+        &self,
+        simd: S,
+        block: usize,
+        row: usize,
+        column: usize,
+        values: impl ExactSizeIterator<Item = S::V>,
+    ) {
         let place = Halves::place(self.shape, block, row, column);
         // SAFETY: every block and pixel is put once, and by one thread all that share a line.
-        unsafe { store(simd, values, &self.output, place) };
+        let to = unsafe { lines(&self.output, place, values.len()) };
+        for (line, values) in to.iter_mut().zip(values) {
+            line.store(simd, place.part, values);
+        }
     }
 }

@@ -168,9 +168,8 @@ impl<K: Sink> Piece<'_, K> {
         let Shape { height, width, .. } = self.spans.shape;
         for (mut products, (mut row, mut column)) in products.chunks_exact(LANES).zip(halves) {
             while row < height && !products.is_empty() {
-                for (product, column) in products.iter().zip(column..width) {
-                    self.sink.pixel(simd, block, row, column, simd.load(product));
-                }
+                let within = products.iter().take(width.saturating_sub(column));
+                self.sink.pixels(simd, block, row, column, within.map(|product| simd.load(product)));
                 if self.spans.across.is_some() {
                     break;
                 }
@@ -182,10 +181,12 @@ impl<K: Sink> Piece<'_, K> {
         if self.sink.pools() {
             let (row, column) = halves[0];
             let (upper, lower) = products.split_at(LANES);
-            for place in (0..LANES).step_by(2).filter(|place| row + 1 < height && column + place + 1 < width) {
-                let corners = [&upper[place], &upper[place + 1], &lower[place], &lower[place + 1]];
-                self.sink.window(simd, block, row / 2, (column + place) / 2, corners.map(|corner| simd.load(corner)));
+            if row + 1 >= height {
+                return;
             }
+            let windows = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0).take((width - column) / 2);
+            let corners = windows.map(|([a, b], [c, d])| [a, b, c, d].map(|corner| simd.load(corner)));
+            self.sink.windows(simd, block, row / 2, column / 2, corners);
         }
     }
 }

@@ -268,17 +268,14 @@ impl<K: Sink> Pass<'_, K> {
         let Shape { height, width, .. } = self.input.activations.shape();
         let (top, left) = (tile.row * TILE, tile.column * TILE);
         for (row, line) in values.iter().enumerate().take(height - top) {
-            for (column, &value) in line.iter().enumerate().take(width - left) {
-                self.sink.pixel(simd, block, top + row, left + column, value);
-            }
+            self.sink.pixels(simd, block, top + row, left, line.iter().copied().take(width - left));
         }
         if self.sink.pools() {
             for row in (0..TILE).step_by(2).filter(|row| top + row + 1 < height) {
-                for column in (0..TILE).step_by(2).filter(|column| left + column + 1 < width) {
-                    let [upper, lower] = [&values[row], &values[row + 1]];
-                    let corners = [upper[column], upper[column + 1], lower[column], lower[column + 1]];
-                    self.sink.window(simd, block, (top + row) / 2, (left + column) / 2, corners);
-                }
+                let [upper, lower] = [&values[row], &values[row + 1]].map(|row| row.as_chunks::<2>().0);
+                let windows = upper.iter().zip(lower).take((width - left) / 2);
+                let corners = windows.map(|(&[a, b], &[c, d])| [a, b, c, d]);
+                self.sink.windows(simd, block, (top + row) / 2, left / 2, corners);
             }
         }
     }
