@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from reference import LOSS_WEIGHTS, Network, Objective, Stage, normalise, open_rgb, resize, stylise
+from reference import LOSS_WEIGHTS, Network, Objective, Stage, l2_pool, normalise, open_rgb, resize, stylise
 from seeded import seeded_weights, splitmix64, uniform
 
 ROOT = Path(__file__).parent.parent
@@ -172,9 +172,9 @@ def make_pooling(name):
         return out, torch.autograd.grad(out, image, upstream)[0]
 
     max_out, max_grad = pool(lambda image: F.max_pool2d(image, 2, 2))
-    avg_out, avg_grad = pool(lambda image: F.avg_pool2d(image, 2, 2) * 1.3)
+    l2_out, l2_grad = pool(l2_pool)
     write_tensors(name, {"x": x, "upstream": upstream, "max_out": max_out, "max_grad": max_grad,
-                         "avg_out": avg_out, "avg_grad": avg_grad})
+                         "l2_out": l2_out, "l2_grad": l2_grad})
 
 
 def make_resize(name):

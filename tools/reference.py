@@ -5,18 +5,21 @@ Common to both objectives:
   * backbone: VGG up to conv5_1; 3x3 convolutions with zero padding 1; pooling 2x2 with stride 2, whole windows only
   * the composite image starts as the content image; a later stage starts from the earlier one's output, clipped to
     [0,1] and resized (not rounded to bytes), with a fresh Adam
-  * the Gram matrix of a layer's features F (c, h*w) is F F^T / (c*h*w);
-    total variation is 0.5 * (mean|dy| + mean|dx|) of the normalised image
+  * the Gram matrix of a layer's features F (c, h*w) is F F^T / (c*h*w)
   * Adam (0.9, 0.999, 1e-8) on the normalised pixels, its rate multiplied by 0.1 after epoch DECAY, 2*DECAY, …
   * the losses reported for epoch i are those of the image after i updates; a stage's last line is its finished image
-  * pictures are resized with Pillow's BILINEAR, which is antialiased when it shrinks
 
 --objective published: features before ReLU, max pooling, content at the last convolution of block 4,
-    content = mean((F-C)^2), style = sum over layers of mean((G-A)^2); weights 1, 1000, 10;
-    every picture is resized to the stage's WxH
---objective relative: features after ReLU, average pooling times 1.3, content at conv4_2,
-    content = |F-C|^2/|C|^2, style = sum over layers of |G-A|^2/|A|^2; weights 1, 1, 0.03;
-    the style image keeps its own shape, its longest side that of the stage
+    content = mean((F-C)^2), style = sum over layers of mean((G-A)^2),
+    tv = 0.5 * (mean|dy| + mean|dx|) of the normalised image; weights 1, 1000, 10;
+    every picture is resized to the stage's WxH with Pillow's BILINEAR, which is antialiased when it shrinks
+--objective relative: features after ReLU, L2 pooling (0.78 times the root of a window's sum of squares), content at
+    conv4_2, content = |F-C|^2/|C|^2, style = weighed sum over layers of |G-A|^2/|A|^2 + |m-m'|^2/|m'|^2 + |d-d'|^2/|d'|^2,
+    m being the means of the channels and d = sqrt(variance + 1e-4 trace A) their deviations, m' and d' the style's,
+    tv = mean dy^2 + mean dx^2; weights 1, 2.5, 0.03;
+    pictures are resized with Pillow's BICUBIC; the style image keeps its own shape, its longest side that of the stage;
+    content and composite lie in the middle of a canvas that continues them as mirrors would: a margin on every side, and
+    sides that are multiples of 16
 The style layers are the first convolution of each block in both.
 
 Usage: pip install -r tools/requirements.txt  (of it: torch, numpy, pillow, safetensors)
@@ -42,7 +45,12 @@ MEAN = torch.tensor([0.485, 0.456, 0.406])
 STD = torch.tensor([0.229, 0.224, 0.225])
 CONVOLUTIONS_PER_BLOCK = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 STYLE_LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
-LOSS_WEIGHTS = {"published": (1.0, 1e3, 10.0), "relative": (1.0, 1.0, 0.03)}
+LOSS_WEIGHTS = {"published": (1.0, 1e3, 10.0), "relative": (1.0, 2.5, 0.03)}
+# What a layer's style counts in the objective `relative`.
+STYLE_LAYER_WEIGHTS = {"conv1_1": 2.5, "conv2_1": 1.25, "conv3_1": 0.6, "conv4_1": 0.3, "conv5_1": 0.08}
+VARIANCE_FLOOR = 1e-4
+L2_GAIN, L2_FLOOR = 0.78, 1e-8
+MARGIN, COARSE_MARGIN, COARSE, MULTIPLE = 16, 24, 255, 16
 
 
 @dataclass
@@ -73,11 +81,32 @@ def layers(arch):
         index += 1
 
 
-def resize(rgb, size):
+def resize(rgb, size, objective="published"):
     """Float (h,w,3) in [0,1] to float (H,W,3), where `size` is (W,H)."""
-    planes = [Image.fromarray(np.ascontiguousarray(rgb[..., k], np.float32)).resize(size, Image.Resampling.BILINEAR)
-              for k in range(3)]
-    return np.stack([np.asarray(plane) for plane in planes], axis=-1)
+    if size == (rgb.shape[1], rgb.shape[0]):
+        return rgb
+    filter = Image.Resampling.BICUBIC if objective == "relative" else Image.Resampling.BILINEAR
+    planes = [Image.fromarray(np.ascontiguousarray(rgb[..., k], np.float32)).resize(size, filter) for k in range(3)]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1).clip(0, 1)
+
+
+class Canvas:
+    """Where a picture (h,w,3) of this size (W,H) lies within the image that is optimised."""
+
+    def __init__(self, size, objective):
+        self.size = size
+        margin = COARSE_MARGIN if max(size) <= COARSE else MARGIN
+        self.sides = [-(-(side + 2 * margin) // MULTIPLE) * MULTIPLE for side in size] if objective == "relative" else size
+
+    def put(self, picture):
+        """The picture, continued as mirrors would."""
+        before = [(outer - inner) // 2 for outer, inner in zip(self.sides, self.size)]
+        (left, right), (top, bottom) = ((b, outer - inner - b) for b, outer, inner in zip(before, self.sides, self.size))
+        return np.pad(picture, ((top, bottom), (left, right), (0, 0)), "symmetric")
+
+    def take(self, image):
+        left, top = ((outer - inner) // 2 for outer, inner in zip(self.sides, self.size))
+        return image[top:top + self.size[1], left:left + self.size[0]]
 
 
 def style_size(style, stage, objective):
@@ -111,7 +140,7 @@ class Network:
         self.weights = {name: tensor.to(device).to(memory_format=memory_format) if tensor.dim() == 4
                         else tensor.to(device) for name, tensor in weights.items()}
         if objective == "relative":
-            self.content_layer, self.looks_at, self.pool = "conv4_2", "relu", lambda x: F.avg_pool2d(x, 2, 2) * 1.3
+            self.content_layer, self.looks_at, self.pool = "conv4_2", "relu", l2_pool
         else:
             last_of_block_4 = CONVOLUTIONS_PER_BLOCK[self.arch][3]
             self.content_layer, self.looks_at, self.pool = f"conv4_{last_of_block_4}", "conv", lambda x: F.max_pool2d(x, 2, 2)
@@ -130,13 +159,27 @@ class Network:
         return features
 
 
+def l2_pool(x):
+    return (4 * F.avg_pool2d(x * x, 2, 2) + L2_FLOOR).sqrt() * L2_GAIN
+
+
 def gram(features):
     flat = features.reshape(features.shape[1], -1)
     return flat @ flat.T / flat.numel()
 
 
-def total_variation(x):
-    return 0.5 * ((x[:, :, 1:] - x[:, :, :-1]).abs().mean() + (x[:, :, :, 1:] - x[:, :, :, :-1]).abs().mean())
+def moments(features):
+    """The means and variances of the channels."""
+    flat = features.reshape(features.shape[1], -1)
+    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
+    return flat.mean(1), flat.var(1, unbiased=False)
+
+
+def total_variation(x, objective):
+    down, across = x[:, :, 1:] - x[:, :, :-1], x[:, :, :, 1:] - x[:, :, :, :-1]
+    if objective == "relative":
+        return down.square().mean() + across.square().mean()
+    return 0.5 * (down.abs().mean() + across.abs().mean())
 
 
 def distance(have, want, objective):
@@ -144,6 +187,25 @@ def distance(have, want, objective):
     wide = torch.promote_types(have.dtype, torch.float32)
     squares = (have - want).to(wide).square()
     return squares.sum() / want.to(wide).square().sum() if objective == "relative" else squares.mean()
+
+
+class Style:
+    """What the style at a layer is to be."""
+
+    def __init__(self, features, name, objective):
+        self.objective, self.weight = objective, STYLE_LAYER_WEIGHTS[name] if objective == "relative" else 1.0
+        self.gram = gram(features)
+        self.floor = VARIANCE_FLOOR * self.gram.diagonal().sum()
+        self.mean, variance = moments(features)
+        self.deviation = (variance + self.floor).sqrt()
+
+    def distance(self, features):
+        apart = distance(gram(features), self.gram, self.objective)
+        if self.objective == "relative":
+            mean, variance = moments(features)
+            apart = apart + (distance(mean, self.mean, self.objective)
+                             + distance((variance + self.floor).sqrt(), self.deviation, self.objective))
+        return apart * self.weight
 
 
 class Objective:
@@ -155,7 +217,7 @@ class Objective:
         with torch.no_grad():
             self.wanted_content = network(content)[network.content_layer]
             features = network(style)
-            self.wanted_grams = {name: gram(features[name]) for name in STYLE_LAYERS}
+            self.wanted_styles = {name: Style(features[name], name, network.objective) for name in STYLE_LAYERS}
 
     def __call__(self, image):
         """(content, style, tv, total)"""
@@ -163,22 +225,25 @@ class Objective:
         content_weight, style_weight, tv_weight = self.loss_weights
         features = self.network(image)
         content = distance(features[self.network.content_layer], self.wanted_content, objective) * content_weight
-        style = sum(distance(gram(features[name]), wanted, objective)
-                    for name, wanted in self.wanted_grams.items()) * style_weight
-        tv = total_variation(image) * tv_weight
+        style = sum(wanted.distance(features[name]) for name, wanted in self.wanted_styles.items()) * style_weight
+        tv = total_variation(image, objective) * tv_weight
         return content, style, tv, content + style + tv
 
 
 def stylise(network, content, style, stages, learning_rate=0.01, loss_weights=None, every=50, report=lambda entry: None,
             put=lambda image: image, autocast=None):
-    """Paints `content` (h,w,3 in [0,1]) in the style of `style`; `report` hears of every progress entry."""
+    """Paints `content` in the style of `style`, pictures (h,w,3) in [0,1] all three; `report` hears of every progress entry."""
     autocast = autocast or (lambda: torch.autocast("cpu", enabled=False))
-    image = None
+    painted = None
     for number, stage in enumerate(stages, start=1):
-        size = (stage.width, stage.height)
-        content_image = put(normalise(resize(content, size)))
-        style_image = put(normalise(resize(style, style_size(style, stage, network.objective))))
-        image = content_image.clone() if image is None else put(normalise(resize(to_pixels(image).numpy(), size)))
+        canvas = Canvas((stage.width, stage.height), network.objective)
+
+        def on_canvas(picture):
+            return put(normalise(canvas.put(resize(picture, canvas.size, network.objective))))
+
+        content_image = on_canvas(content)
+        style_image = put(normalise(resize(style, style_size(style, stage, network.objective), network.objective)))
+        image = content_image.clone() if painted is None else on_canvas(painted)
         with autocast():
             objective = Objective(network, content_image, style_image, loss_weights)
 
@@ -211,8 +276,8 @@ def stylise(network, content, style, stages, learning_rate=0.01, loss_weights=No
                     group["lr"] *= 0.1
         with torch.no_grad():
             tell(stage.epochs, losses())
-        image = image.detach()
-    return image
+        painted = canvas.take(to_pixels(image).numpy())
+    return painted
 
 
 def main():
@@ -235,7 +300,7 @@ def main():
         torch.set_num_threads(arguments.threads)
     memory_format = torch.channels_last if arguments.bf16 else torch.contiguous_format
     weights = {name: tensor.float() for name, tensor in load_file(arguments.weights).items()}
-    image = stylise(
+    painted = stylise(
         Network(weights, arguments.objective, arguments.device, memory_format),
         open_rgb(arguments.content), open_rgb(arguments.style),
         [Stage.parse(text) for text in arguments.stage],
@@ -246,7 +311,7 @@ def main():
         put=lambda image: image.to(arguments.device).to(memory_format=memory_format),
         autocast=lambda: torch.autocast(torch.device(arguments.device).type, dtype=torch.bfloat16, enabled=arguments.bf16))
     if arguments.output:
-        Image.fromarray((to_pixels(image) * 255).round().to(torch.uint8).numpy()).save(arguments.output)
+        Image.fromarray((painted * 255).round().astype(np.uint8)).save(arguments.output)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ fn layer<K: Kernels>(kernels: &K, out: usize, shape: Shape) {
     let gram = fastest(|| drop(kernels.gram(&next)));
     let matrix = kernels.gram(&next);
     let mut mixed = Activations::zeros(next.shape());
-    let mix = fastest(|| kernels.mix(&matrix, &next, &mut mixed));
+    let mix = fastest(|| kernels.mix(&matrix, None, &next, &mut mixed));
     println!(
         "{:>4} to {out:>3} channels, {:>4}x{:<4} {:>8.2} ms, {:>4.0} GFLOP/s of a direct convolution; Gram {:>6.2} ms, mix {:>6.2} ms",
         shape.channels,

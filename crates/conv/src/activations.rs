@@ -130,6 +130,18 @@ impl<L: Line> Activations<L> {
         });
     }
 
+    /// The sum of every channel's values.
+    pub fn channel_sums(&self) -> Vec<f64> {
+        let groups = self.shape.blocks().div_ceil(L::PARTS);
+        // Channels that share a line lie in one run of lines, and lines where no pixel is are 0.
+        let run = L::lines(self.shape) / groups.max(1);
+        let sums = (0..groups).flat_map(|group| {
+            let lines = &self.lines()[group * run..][..run];
+            (0..L::PARTS).flat_map(|part| sums_of_part(lines, part))
+        });
+        sums.take(self.shape.channels).collect()
+    }
+
     /// Their shape.
     pub fn shape(&self) -> Shape {
         self.shape
@@ -158,4 +170,29 @@ impl<L: Line> Activations<L> {
         let lines = L::lines(self.shape);
         &mut self.storage[..lines]
     }
+}
+
+/// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
+const CHUNK: usize = 4096;
+
+/// The sum over lines of one of their parts' 16 numbers.
+fn sums_of_part<L: Line>(lines: &[L], part: usize) -> [f64; LANES] {
+    // So few numbers are added in f32 that rounding stays small.
+    const AT_ONCE: usize = 64;
+    let chunks: Vec<[f64; LANES]> = lines
+        .par_chunks(CHUNK)
+        .map(|chunk| {
+            let mut sums = [0f64; LANES];
+            for lines in chunk.chunks(AT_ONCE) {
+                let mut some = [0f32; LANES];
+                for line in lines {
+                    let values = line.part(part);
+                    (0..LANES).for_each(|lane| some[lane] += values[lane]);
+                }
+                (0..LANES).for_each(|lane| sums[lane] += f64::from(some[lane]));
+            }
+            sums
+        })
+        .collect();
+    chunks.into_iter().fold([0.0; LANES], |sums, more| std::array::from_fn(|lane| sums[lane] + more[lane]))
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     Activations, Gates, Line, Shape,
+    forward::l2_length,
     gates::CORNERS,
     shared::Shared,
     simd::Simd,
@@ -9,12 +10,18 @@ use crate::{
 };
 
 /// What lies between the output of the layer before and this convolution's input.
-#[derive(Clone, Copy)]
-pub enum Through<'a> {
+pub enum Through<'a, L> {
     /// A ReLU.
     Relu(&'a Gates),
-    /// A ReLU and a pooling; each of a window's corners whose gate is open gets the gradient times this.
-    Pooling(&'a Gates, f32),
+    /// A ReLU and a [`crate::Pooling::Maximum`].
+    Maximum(&'a Gates),
+    /// A ReLU and a [`crate::Pooling::L2`].
+    L2 {
+        /// The layer's output after the ReLU.
+        rectified: &'a Activations<L>,
+        /// The pooling's.
+        gain: f32,
+    },
 }
 
 /// Whether the losses look at the layer before: then their gradient stands where the carried one goes.
@@ -31,7 +38,7 @@ pub enum Tap {
 /// Where the gradient goes.
 pub struct Backward<'a, L> {
     /// What it goes through.
-    pub through: Through<'a>,
+    pub through: Through<'a, L>,
     /// What it is added to.
     pub tap: Tap,
     /// The gradient at the output of the layer before, with its shape.
@@ -44,7 +51,7 @@ pub(crate) struct Carried<'a, L> {
     shape: Shape,
     /// Of the layer before's output.
     target: Shape,
-    through: Through<'a>,
+    through: Through<'a, L>,
     tap: Tap,
     gradient: Shared<'a, L>,
 }
@@ -56,21 +63,20 @@ impl<'a, L: Line> Carried<'a, L> {
     /// When the shapes do not belong together, or the losses look after a ReLU that a pooling follows.
     pub fn new(shape: Shape, back: Backward<'a, L>) -> Self {
         let target = back.gradient.shape();
-        let (gates, pooling) = match back.through {
-            Through::Relu(gates) => {
-                assert_eq!(target, shape, "the shape of the gradient");
-                (gates, false)
+        let pooling = !matches!(back.through, Through::Relu(_));
+        assert_eq!(if pooling { target.pooled() } else { target }, shape, "the shape of the gradient");
+        match back.through {
+            Through::Relu(gates) | Through::Maximum(gates) => {
+                assert_eq!(gates.bits.len(), Gates::count(target, pooling), "the gates");
             }
-            Through::Pooling(gates, _) => {
-                assert_eq!(target.pooled(), shape, "the shape of the gradient, pooled");
-                assert!(back.tap != Tap::AfterRelu, "no loss looks between a ReLU and a pooling");
-                if back.tap == Tap::None {
-                    clear_dropped(back.gradient);
-                }
-                (gates, true)
+            Through::L2 { rectified, .. } => assert_eq!(rectified.shape(), target, "the shape of the output"),
+        }
+        if pooling {
+            assert!(back.tap != Tap::AfterRelu, "no loss looks between a ReLU and a pooling");
+            if back.tap == Tap::None {
+                clear_dropped(back.gradient);
             }
-        };
-        assert_eq!(gates.bits.len(), Gates::count(target, pooling), "the gates");
+        }
         Self { shape, target, through: back.through, tap: back.tap, gradient: Shared::new(back.gradient.lines_mut()) }
     }
 
@@ -94,6 +100,30 @@ impl<'a, L: Line> Carried<'a, L> {
         let place = L::place(self.target, block, row, column);
         // SAFETY: as the caller promises.
         (unsafe { lines(&self.gradient, place, count) }, place.part)
+    }
+}
+
+impl<L: Line> Carried<'_, L> {
+    /// The corners of so many windows side by side; rows and columns are counted in windows.
+    ///
+    /// # Safety
+    /// Nobody else may hold any of them.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "what the promise is for")]
+    unsafe fn windows(
+        &self,
+        block: usize,
+        row: usize,
+        column: usize,
+        count: usize,
+    ) -> (impl Iterator<Item = [&mut L; CORNERS]>, usize) {
+        // SAFETY: as the caller promises; the two rows have no line in common.
+        let ((upper, part), (lower, _)) = unsafe {
+            let places = |row| self.places(block, row, 2 * column, 2 * count);
+            (places(2 * row), places(2 * row + 1))
+        };
+        let windows = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
+        (windows.map(|([a, b], [c, d])| [a, b, c, d]), part)
     }
 }
 
@@ -132,19 +162,31 @@ impl<L: Line> Sink for Carried<'_, L> {
                     line.store(simd, part, self.added(simd, values, *open, line, part));
                 }
             }
-            Through::Pooling(gates, gain) => {
+            Through::Maximum(gates) => {
                 let gates = gates.bits[CORNERS * first..][..CORNERS * count].as_chunks::<CORNERS>().0;
-                // SAFETY: every block and pixel belongs to one window that is put once, and by one thread all that share a line;
-                // the two rows have no line in common.
-                let ((upper, part), (lower, _)) = unsafe {
-                    let places = |row| self.places(block, row, 2 * column, 2 * count);
-                    (places(2 * row), places(2 * row + 1))
-                };
-                let windows = upper.as_chunks_mut::<2>().0.iter_mut().zip(lower.as_chunks_mut::<2>().0);
-                for ((values, (upper, lower)), gates) in values.zip(windows).zip(gates) {
-                    let each = simd.mul_add(values, simd.splat(gain), simd.splat(0.0));
-                    for (line, open) in upper.iter_mut().chain(lower).zip(gates) {
-                        line.store(simd, part, self.added(simd, each, *open, line, part));
+                // SAFETY: every block and pixel is put once, and by one thread all that share a line.
+                let (windows, part) = unsafe { self.windows(block, row, column, count) };
+                for ((values, window), gates) in values.zip(windows).zip(gates) {
+                    for (line, open) in window.into_iter().zip(gates) {
+                        line.store(simd, part, self.added(simd, values, *open, line, part));
+                    }
+                }
+            }
+            Through::L2 { rectified, gain } => {
+                const OPEN: u16 = u16::MAX;
+                let [upper, lower] = [2 * row, 2 * row + 1].map(|row| {
+                    let place = L::place(self.target, block, row, 2 * column);
+                    rectified.lines()[place.line..][..2 * count].as_chunks::<2>().0
+                });
+                // SAFETY: every block and pixel is put once, and by one thread all that share a line.
+                let (windows, part) = unsafe { self.windows(block, row, column, count) };
+                for ((values, window), (upper, lower)) in values.zip(windows).zip(upper.iter().zip(lower)) {
+                    // The length's slope along a corner is that corner over the length; where the ReLU lets nothing pass, 0.
+                    let corners = [&upper[0], &upper[1], &lower[0], &lower[1]].map(|line| line.load(simd, part));
+                    let scaled = simd.mul(values, simd.splat(gain));
+                    let by_length = simd.div(scaled, l2_length(simd, corners));
+                    for (line, corner) in window.into_iter().zip(corners) {
+                        line.store(simd, part, self.added(simd, simd.mul(by_length, corner), OPEN, line, part));
                     }
                 }
             }

@@ -13,9 +13,13 @@ use crate::{
 pub enum Pooling {
     /// The greatest of each window; of equal ones, the first in reading order.
     Maximum,
-    /// The mean of each window, times this.
-    Average(f32),
+    /// The Euclidean length of each window, times this: of the four numbers a, b, c and d the root of
+    /// a² + b² + c² + d² + [`L2_FLOOR`].
+    L2(f32),
 }
+
+/// What keeps the slope of [`Pooling::L2`] finite at windows of zeros.
+pub const L2_FLOOR: f32 = 1e-8;
 
 /// Where a convolution's output goes.
 pub struct Forward<'a, L> {
@@ -129,7 +133,7 @@ impl<L: Line> Sink for Outputs<'_, L> {
         for ((number, corners), gates) in corners.enumerate().zip(gates.as_chunks_mut::<CORNERS>().0) {
             let (pooled, open) = match pooling {
                 Pooling::Maximum => maximum(simd, corners),
-                Pooling::Average(gain) => average(simd, corners, gain),
+                Pooling::L2(gain) => l2(simd, corners, gain),
             };
             *gates = open;
             if let Some(next) = &mut next {
@@ -151,13 +155,18 @@ fn maximum<S: Simd>(simd: S, [a, b, c, d]: [S::V; CORNERS]) -> (S::V, [u16; CORN
     (greatest, [in_upper & !right_above, in_upper & right_above, in_lower & !right_below, in_lower & right_below])
 }
 
-/// The mean of a window after ReLU times the gain, and where its gradient goes.
+/// The length of a window after ReLU times the gain, and the gates of the ReLU.
 #[inline(always)]
-fn average<S: Simd>(simd: S, window: [S::V; CORNERS], gain: f32) -> (S::V, [u16; CORNERS]) {
+fn l2<S: Simd>(simd: S, window: [S::V; CORNERS], gain: f32) -> (S::V, [u16; CORNERS]) {
     let zero = simd.splat(0.0);
-    let [a, b, c, d] = window;
-    let upper = simd.add(simd.max(a, zero), simd.max(b, zero));
-    let lower = simd.add(simd.max(c, zero), simd.max(d, zero));
-    let mean = simd.mul_add(simd.add(upper, lower), simd.splat(gain / CORNERS as f32), zero);
-    (mean, [simd.greater(a, zero), simd.greater(b, zero), simd.greater(c, zero), simd.greater(d, zero)])
+    let length = l2_length(simd, window.map(|corner| simd.max(corner, zero)));
+    (simd.mul(length, simd.splat(gain)), window.map(|corner| simd.greater(corner, zero)))
+}
+
+/// The length of a window whose ReLU has been taken.
+#[inline(always)]
+pub(crate) fn l2_length<S: Simd>(simd: S, [a, b, c, d]: [S::V; CORNERS]) -> S::V {
+    let upper = simd.mul_add(b, b, simd.mul_add(a, a, simd.splat(L2_FLOOR)));
+    let lower = simd.mul_add(d, d, simd.mul(c, c));
+    simd.sqrt(simd.add(upper, lower))
 }

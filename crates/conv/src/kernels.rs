@@ -80,9 +80,16 @@ pub trait Kernels: Send + Sync {
     /// The Gram matrix F F^T of features F (channels, pixels).
     fn gram(&self, features: &Activations<Self::Line>) -> Symmetric;
 
-    /// S F of a symmetric matrix S and features F (channels, pixels), into `output` of F's shape.
+    /// S F of a symmetric matrix S and features F (channels, pixels), into `output` of F's shape, and to every pixel of a
+    /// channel its number of `bias` added, if there is one.
     ///
     /// # Panics
-    /// When the matrix or the output does not have the size that belongs to the features.
-    fn mix(&self, matrix: &Symmetric, features: &Activations<Self::Line>, output: &mut Activations<Self::Line>);
+    /// When the matrix, the bias or the output does not have the size that belongs to the features.
+    fn mix(
+        &self,
+        matrix: &Symmetric,
+        bias: Option<&[f32]>,
+        features: &Activations<Self::Line>,
+        output: &mut Activations<Self::Line>,
+    );
 }

@@ -34,7 +34,7 @@ mod winograd;
 pub use activations::{Activations, Shape};
 pub use backward::{Backward, Tap, Through};
 pub use form::Form;
-pub use forward::{Forward, Pooling};
+pub use forward::{Forward, L2_FLOOR, Pooling};
 pub use gates::Gates;
 pub use kernels::Kernels;
 pub use lines::{Halves, LANES, Lanes, Line, Place};

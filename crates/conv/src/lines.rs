@@ -19,6 +19,12 @@ impl Lanes {
     pub const ZERO: Self = Self([0.0; LANES]);
 }
 
+/// A number for each channel, in blocks of 16 with zeros in channels to spare.
+pub(crate) fn blocks_of(numbers: &[f32]) -> Vec<Lanes> {
+    let block = |numbers: &[f32]| Lanes(std::array::from_fn(|lane| numbers.get(lane).copied().unwrap_or(0.0)));
+    numbers.chunks(LANES).map(block).collect()
+}
+
 /// One pixel's values in two blocks of 16 channels, in bf16.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(64))]

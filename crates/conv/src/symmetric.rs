@@ -64,6 +64,28 @@ impl Symmetric {
         self.channels
     }
 
+    /// The numbers on the diagonal.
+    pub fn diagonal(&self) -> Vec<f32> {
+        (0..self.channels).map(|channel| self.lanes[self.diagonal_lane(channel)].0[channel % LANES]).collect()
+    }
+
+    /// Adds a number to each of those on the diagonal.
+    ///
+    /// # Panics
+    /// When there are more of them than channels.
+    pub fn add_to_diagonal(&mut self, numbers: &[f32]) {
+        assert!(numbers.len() <= self.channels, "numbers of the diagonal");
+        for (channel, number) in numbers.iter().enumerate() {
+            let lane = self.diagonal_lane(channel);
+            self.lanes[lane].0[channel % LANES] += number;
+        }
+    }
+
+    /// Where a channel's number of the diagonal lies.
+    fn diagonal_lane(&self, channel: usize) -> usize {
+        channel / LANES * self.rows() + channel
+    }
+
     /// Row by row, channels x channels.
     pub fn to_rows(&self) -> Vec<f32> {
         let rows = self.rows();

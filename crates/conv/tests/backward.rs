@@ -2,7 +2,9 @@
 
 mod support;
 
-use impasto_conv::{Activations, Backward, Form, Gates, Kernels, Pooling, Shape, Tap, Through, Winograd, turned};
+use impasto_conv::{
+    Activations, Backward, Form, Gates, Kernels, L2_FLOOR, Pooling, Shape, Tap, Through, Winograd, turned,
+};
 use support::{SIZES, apart, convolved, layer, noise};
 
 /// A layer that puts out `out`, and after its ReLU and pooling a convolution to `CHANNELS` channels.
@@ -46,10 +48,12 @@ impl Case {
         let turned = turned(&self.kernel, CHANNELS, 36);
         let convolution = K::convolution(CHANNELS, 36, &turned, &[0.0; 36]);
         let mut gradient = Activations::from_planes(self.out, own);
+        let rectified: Vec<f32> = self.values.iter().map(|value| value.max(0.0)).collect();
+        let rectified = Activations::from_planes(self.out, &rectified);
         let through = match self.pooling {
             None => Through::Relu(&self.gates),
-            Some(Pooling::Maximum) => Through::Pooling(&self.gates, 1.0),
-            Some(Pooling::Average(gain)) => Through::Pooling(&self.gates, gain / 4.0),
+            Some(Pooling::Maximum) => Through::Maximum(&self.gates),
+            Some(Pooling::L2(gain)) => Through::L2 { rectified: &rectified, gain },
         };
         let upstream = Activations::from_planes(self.upstream, &self.gradient);
         kernels.backward(&convolution, &upstream, Backward { through, tap, gradient: &mut gradient });
@@ -74,8 +78,13 @@ impl Case {
                     };
                     let corners = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(dy, dx)| (2 * y + dy) * width + 2 * x + dx);
                     match pooling {
-                        Pooling::Average(gain) => {
-                            corners.iter().for_each(|&corner| to[corner] = upstream * f64::from(gain) / 4.0);
+                        Pooling::L2(gain) => {
+                            let rectified = corners.map(|corner| f64::from(plane[corner].max(0.0)));
+                            let squares: f64 = rectified.iter().map(|value| value * value).sum();
+                            let by_length = upstream * f64::from(gain) / (squares + f64::from(L2_FLOOR)).sqrt();
+                            for (corner, value) in corners.into_iter().zip(rectified) {
+                                to[corner] = by_length * value;
+                            }
                         }
                         Pooling::Maximum => {
                             let greatest = corners.iter().fold(0f32, |greatest, &corner| greatest.max(plane[corner]));
@@ -103,7 +112,7 @@ impl Case {
 fn all_kernels_carry_gradients_back() {
     fn check(kernels: &impl Kernels, tolerance: f64) {
         for size in SIZES {
-            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::Average(1.3))] {
+            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::L2(0.78))] {
                 if pooling.is_some() && (size.0 < 2 || size.1 < 2) {
                     continue;
                 }

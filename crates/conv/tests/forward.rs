@@ -2,7 +2,9 @@
 
 mod support;
 
-use impasto_conv::{Activations, Form, Forward, Gates, Kernels, LANES, Line, Pooling, Shape, Tiles, Winograd};
+use impasto_conv::{
+    Activations, Form, Forward, Gates, Kernels, L2_FLOOR, LANES, Line, Pooling, Shape, Tiles, Winograd,
+};
 use support::{CHANNELS, SIZES, apart, convolved, forms, layer, noise};
 
 struct Case {
@@ -91,13 +93,13 @@ fn what_is_fused_is_what_would_come_after() {
     fn check(kernels: &impl Kernels, tolerance: f64) {
         for case in Case::all() {
             let rectified: Vec<f32> = case.features(kernels).iter().map(|value| value.max(0.0)).collect();
-            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::Average(1.3))] {
+            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::L2(0.78))] {
                 let layer = case.layer(kernels, true, pooling);
                 let place = format!("{} {pooling:?} {:?}", kernels.name(), case.out);
                 assert_eq!(layer.features, rectified, "{place}");
                 let want = pooled(case.out, &rectified, pooling);
                 assert_eq!(layer.next.len(), want.len(), "{place}");
-                // Means are taken before they are rounded, here after.
+                // Lengths are taken before they are rounded, here after.
                 let close =
                     |(have, want): (&f32, &f32)| f64::from((have - want).abs()) <= tolerance * f64::from(want.abs());
                 assert!(layer.next.iter().zip(&want).all(close), "{place}");
@@ -120,7 +122,9 @@ fn pooled(shape: Shape, planes: &[f32], pooling: Option<Pooling>) -> Vec<f32> {
                 let window = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
                 output.push(match pooling {
                     Pooling::Maximum => window.into_iter().fold(0.0, f32::max),
-                    Pooling::Average(gain) => window.iter().sum::<f32>() * (gain / 4.0),
+                    Pooling::L2(gain) => {
+                        (window.map(|value| value * value).iter().sum::<f32>() + L2_FLOOR).sqrt() * gain
+                    }
                 });
             }
         }

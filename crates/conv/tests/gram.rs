@@ -2,7 +2,7 @@
 
 mod support;
 
-use impasto_conv::{Activations, Kernels, Shape};
+use impasto_conv::{Activations, Form, Kernels, Shape, Winograd};
 use support::{apart, noise};
 
 fn shapes() -> impl Iterator<Item = Shape> {
@@ -47,10 +47,51 @@ fn mixing_is_the_product_with_the_matrix() {
                     }
                 }
             }
+            let features = Activations::from_planes(shape, &planes);
             let mut output = Activations::zeros(shape);
-            kernels.mix(&symmetric, &Activations::from_planes(shape, &planes), &mut output);
-            let apart = apart(&output.to_planes(), &want);
-            assert!(apart < tolerance, "{} {shape:?}: {apart} apart", kernels.name());
+            kernels.mix(&symmetric, None, &features, &mut output);
+            let without = apart(&output.to_planes(), &want);
+            assert!(without < tolerance, "{} {shape:?}: {without} apart", kernels.name());
+            let bias: Vec<f32> = noise(2, channels).iter().map(|number| number * 10.0).collect();
+            kernels.mix(&symmetric, Some(&bias), &features, &mut output);
+            for (channel, want) in want.chunks_exact_mut(pixels).enumerate() {
+                want.iter_mut().for_each(|number| *number += f64::from(bias[channel]));
+            }
+            let with = apart(&output.to_planes(), &want);
+            assert!(with < tolerance, "{} {shape:?} with a bias: {with} apart", kernels.name());
+        }
+    }
+    with_all_kernels!(check);
+}
+
+#[test]
+fn the_diagonal_is_that_of_the_rows() {
+    let shape = Shape { channels: 37, height: 5, width: 7 };
+    let features = Activations::from_planes(shape, &noise(1, 37 * shape.pixels()));
+    let mut gram = Winograd::new(Form::best()).gram(&features);
+    let of_rows = |rows: Vec<f32>| rows.into_iter().step_by(37 + 1).collect::<Vec<f32>>();
+    let before = gram.to_rows();
+    assert_eq!(gram.diagonal(), of_rows(before.clone()));
+    let more = noise(2, 37);
+    gram.add_to_diagonal(&more);
+    for (index, (have, before)) in gram.to_rows().into_iter().zip(before).enumerate() {
+        let added = if index % 38 == 0 { more[index / 38] } else { 0.0 };
+        assert_eq!(have, before + added);
+    }
+}
+
+#[test]
+fn channels_are_summed_up() {
+    fn check<K: Kernels>(_: &K, tolerance: f64) {
+        for shape in shapes() {
+            let planes = noise(1, shape.channels * shape.pixels());
+            let sums = Activations::<K::Line>::from_planes(shape, &planes).channel_sums();
+            assert_eq!(sums.len(), shape.channels);
+            for (have, plane) in sums.into_iter().zip(planes.chunks_exact(shape.pixels())) {
+                let want: f64 = plane.iter().map(|number| f64::from(*number)).sum();
+                let size: f64 = plane.iter().map(|number| f64::from(number.abs())).sum();
+                assert!((have - want).abs() < tolerance * size, "{shape:?}: {have} for {want}");
+            }
         }
     }
     with_all_kernels!(check);

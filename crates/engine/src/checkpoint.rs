@@ -8,7 +8,9 @@ use impasto_recipe::{Fingerprint, Position, Recipe, Size};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
-    EngineError, image,
+    EngineError,
+    canvas::Canvas,
+    image,
     optimiser::{Memory, Optimiser},
 };
 
@@ -17,8 +19,8 @@ use crate::{
 pub struct Checkpoint {
     position: Position,
     fingerprint: Fingerprint,
-    size: Size,
-    /// (3, height, width), normalised.
+    canvas: Canvas,
+    /// (3, height, width) of the canvas, normalised.
     image: Vec<f32>,
     memory: Memory<Vec<f32>>,
 }
@@ -42,7 +44,7 @@ pub enum CheckpointError {
     OtherRecipe {
         /// Where it stands.
         position: Position,
-        /// The size of its image.
+        /// The size of its picture.
         size: Size,
     },
 }
@@ -52,6 +54,8 @@ const IMAGE: &str = "image";
 const MEMORY: &str = "memory.";
 const SCALARS: &str = "scalars";
 const OPTIMISER: &str = "optimiser";
+/// The size of the picture within the image.
+const PICTURE: &str = "picture";
 const POSITION: &str = "position";
 const FINGERPRINT: &str = "fingerprint";
 
@@ -59,16 +63,16 @@ impl Checkpoint {
     pub(crate) fn take(
         position: Position,
         image: &Tensor,
+        canvas: Canvas,
         optimiser: &Optimiser,
         fingerprint: Fingerprint,
     ) -> candle_core::Result<Self> {
-        let (_, _, height, width) = image.dims4()?;
         let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
         let memory = optimiser.memory();
         Ok(Self {
             position,
             fingerprint,
-            size: Size::new(width as u32, height as u32),
+            canvas,
             image: numbers(image)?,
             memory: Memory {
                 optimiser: memory.optimiser,
@@ -92,7 +96,8 @@ impl Checkpoint {
     }
 
     fn tensor(&self, numbers: &[f32], device: &Device) -> candle_core::Result<Tensor> {
-        Tensor::from_slice(numbers, (1, 3, self.size.height as usize, self.size.width as usize), device)
+        let Size { width, height } = self.canvas.image;
+        Tensor::from_slice(numbers, (1, 3, height as usize, width as usize), device)
     }
 
     /// The composite image, clipped to what can be shown.
@@ -100,7 +105,7 @@ impl Checkpoint {
     /// # Errors
     /// When a pixel is no number.
     pub fn picture(&self) -> Result<Picture, EngineError> {
-        Ok(image::to_picture(&self.tensor(&self.image, &Device::Cpu)?)?)
+        Ok(image::to_picture(&self.tensor(&self.image, &Device::Cpu)?, self.canvas)?)
     }
 
     /// How far the run had come.
@@ -125,13 +130,13 @@ impl Checkpoint {
         let stage = self.position.stage.checked_sub(1).and_then(|index| recipe.stages.get(index as usize));
         match stage {
             Some(stage)
-                if stage.size == self.size
+                if self.canvas == Canvas::new(stage.size, recipe.objective)
                     && self.position.epoch <= stage.epochs
                     && self.memory.optimiser == recipe.optimiser =>
             {
                 Ok(())
             }
-            _ => Err(CheckpointError::OtherRecipe { position: self.position, size: self.size }),
+            _ => Err(CheckpointError::OtherRecipe { position: self.position, size: self.canvas.picture }),
         }
     }
 
@@ -140,7 +145,8 @@ impl Checkpoint {
     /// # Errors
     /// When the format refuses it, which would be a mistake in this program.
     pub fn encode(&self) -> Result<Vec<u8>, CheckpointError> {
-        let shape = [3, self.size.height as usize, self.size.width as usize];
+        let Size { width, height } = self.canvas.image;
+        let shape = [3, height as usize, width as usize];
         let names = (0..).map(|number| format!("{MEMORY}{number}"));
         let mut parts = vec![(IMAGE.to_owned(), Dtype::F32, shape.to_vec(), bytes_of(&self.image))];
         for (name, numbers) in names.zip(&self.memory.tensors) {
@@ -154,6 +160,7 @@ impl Checkpoint {
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(unreadable)?;
         let metadata = HashMap::from([
+            (PICTURE.to_owned(), self.canvas.picture.to_string()),
             (POSITION.to_owned(), serde_json::to_string(&self.position).map_err(unreadable)?),
             (FINGERPRINT.to_owned(), serde_json::to_string(&self.fingerprint).map_err(unreadable)?),
             (OPTIMISER.to_owned(), self.memory.optimiser.to_string()),
@@ -200,7 +207,17 @@ impl Checkpoint {
                 .collect::<Result<_, _>>()?,
             scalars: scalars.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
         };
-        Ok(Self { position, fingerprint, size: Size::new(width as u32, height as u32), image: numbers(IMAGE)?, memory })
+        let canvas = Canvas {
+            picture: field(PICTURE)?.parse().map_err(unreadable)?,
+            image: Size::new(width as u32, height as u32),
+        };
+        if canvas.picture.width > canvas.image.width || canvas.picture.height > canvas.image.height {
+            return Err(CheckpointError::Unreadable(format!(
+                "its picture of {} is larger than its image",
+                canvas.picture
+            )));
+        }
+        Ok(Self { position, fingerprint, canvas, image: numbers(IMAGE)?, memory })
     }
 }
 

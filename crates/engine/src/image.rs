@@ -4,35 +4,40 @@ use candle_core::{DType, Device, Result, Tensor};
 use impasto_picture::Picture;
 use impasto_recipe::Size;
 
+use crate::canvas::Canvas;
+
 /// The mean of ImageNet's pixels, by channel.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Their standard deviation.
 const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// The picture as a VGG takes it: (1, 3, height, width), normalised with ImageNet's mean and standard deviation.
-pub(crate) fn normalised(picture: &Picture, device: &Device) -> Result<Tensor> {
-    let Size { width, height } = picture.size();
-    let pixels = width as usize * height as usize;
-    let mut planes = vec![0f32; 3 * pixels];
-    for (place, pixel) in picture.rgb().chunks_exact(3).enumerate() {
-        for channel in 0..3 {
-            planes[channel * pixels + place] = (pixel[channel] - MEAN[channel]) / STD[channel];
+/// The picture on its canvas as a VGG takes it: (1, 3, height, width), normalised with ImageNet's mean and standard deviation.
+pub(crate) fn normalised(picture: &Picture, canvas: Canvas, device: &Device) -> Result<Tensor> {
+    let Size { width, height } = canvas.image;
+    let (rows, columns) = (canvas.rows(), canvas.columns());
+    let across = picture.size().width as usize;
+    let mut planes = Vec::with_capacity(3 * canvas.image.pixels() as usize);
+    for channel in 0..3 {
+        for row in &rows {
+            let pixels = &picture.rgb()[row * across * 3..][..across * 3];
+            planes.extend(columns.iter().map(|column| (pixels[3 * column + channel] - MEAN[channel]) / STD[channel]));
         }
     }
     Tensor::from_vec(planes, (1, 3, height as usize, width as usize), device)
 }
 
-/// The normalised image (1, 3, height, width) as a picture, clipped to what can be shown.
-pub(crate) fn to_picture(image: &Tensor) -> Result<Picture> {
-    let (_, _, height, width) = image.dims4()?;
-    let planes = image.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-    let pixels = width * height;
+/// The picture on the canvas of a normalised image (1, 3, height, width), clipped to what can be shown.
+pub(crate) fn to_picture(image: &Tensor, canvas: Canvas) -> Result<Picture> {
+    let (left, top) = canvas.origin();
+    let Size { width, height } = canvas.picture;
+    let picture = image.narrow(3, left, width as usize)?.narrow(2, top, height as usize)?;
+    let planes = picture.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let pixels = canvas.picture.pixels() as usize;
     let mut rgb = vec![0f32; 3 * pixels];
     for (place, pixel) in rgb.chunks_exact_mut(3).enumerate() {
         for channel in 0..3 {
             pixel[channel] = planes[channel * pixels + place] * STD[channel] + MEAN[channel];
         }
     }
-    let size = Size::new(width as u32, height as u32);
-    Picture::clamped(size, rgb).map_err(candle_core::Error::wrap)
+    Picture::clamped(canvas.picture, rgb).map_err(candle_core::Error::wrap)
 }

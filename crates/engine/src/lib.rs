@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod algebra;
+mod canvas;
 mod checkpoint;
 mod device;
 mod error;

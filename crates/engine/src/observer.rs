@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use impasto_picture::Picture;
 use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 
-use crate::{Checkpoint, EngineError, image, optimiser::Optimiser};
+use crate::{Checkpoint, EngineError, canvas::Canvas, image, optimiser::Optimiser};
 
 /// Whether a run is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub trait Observer: Send {
 pub struct Snapshot<'a> {
     pub(crate) position: Position,
     pub(crate) image: &'a Tensor,
+    pub(crate) canvas: Canvas,
     pub(crate) optimiser: &'a Optimiser,
     pub(crate) fingerprint: &'a Fingerprint,
 }
@@ -43,7 +44,7 @@ impl Snapshot<'_> {
     /// # Errors
     /// When the image cannot be read from the device.
     pub fn picture(&self) -> Result<Picture, EngineError> {
-        Ok(image::to_picture(self.image)?)
+        Ok(image::to_picture(self.image, self.canvas)?)
     }
 
     /// All that is needed to go on from here.
@@ -51,6 +52,6 @@ impl Snapshot<'_> {
     /// # Errors
     /// When the image or the moments cannot be read from the device.
     pub fn checkpoint(&self) -> Result<Checkpoint, EngineError> {
-        Ok(Checkpoint::take(self.position, self.image, self.optimiser, self.fingerprint.clone())?)
+        Ok(Checkpoint::take(self.position, self.image, self.canvas, self.optimiser, self.fingerprint.clone())?)
     }
 }

@@ -2,16 +2,18 @@
 
 use candle_core::{DType, Device, Tensor};
 use impasto_conv::Tiles;
-use impasto_picture::Picture;
-use impasto_recipe::{Fingerprint, Position, Precision, Recipe, Size, Stage, StyleFit};
+use impasto_picture::{Filter, Picture};
+use impasto_recipe::{Fingerprint, Objective, Position, Precision, Recipe, Size, Stage, StyleFit};
 
 use crate::{
     Checkpoint, EngineError, Flow, Observer, Snapshot,
+    canvas::Canvas,
     device::DeviceName,
     image,
     network::{Aim, Backend, FusedNetwork, PlainNetwork, TermWeights, WeighedStyle},
     optimiser::Optimiser,
     stage::{Clock, StageRun},
+    tv::TotalVariation,
     vgg::Backbone,
 };
 
@@ -176,9 +178,9 @@ impl Run<'_> {
                 }
             }
             observer.progress(&run.finish()?);
-            painted = Some(image::to_picture(&run.image)?);
+            painted = Some(image::to_picture(&run.image, run.canvas)?);
         }
-        let content = || self.subject.content.resized(self.recipe.result_size());
+        let content = || self.subject.content.resized(self.recipe.result_size(), self.filter());
         Ok(Outcome::Finished(painted.unwrap_or_else(content)))
     }
 
@@ -191,7 +193,8 @@ impl Run<'_> {
         from: Option<&Checkpoint>,
     ) -> Result<StageRun<'_>, EngineError> {
         let device = &self.engine.device;
-        let content = self.image_of(&self.subject.content, stage.size)?;
+        let canvas = Canvas::new(stage.size, self.recipe.objective);
+        let content = self.image_of(&self.subject.content, canvas)?;
         let styles = self.styles_for(stage.size)?;
         let weights = self.recipe.weights;
         let network = self.engine.network.aim(&Aim {
@@ -206,7 +209,7 @@ impl Run<'_> {
                 (image, optimiser, checkpoint.position().epoch)
             }
             None => {
-                let image = painted.map_or(Ok(content), |picture| self.image_of(&picture, stage.size))?;
+                let image = painted.map_or(Ok(content), |picture| self.image_of(&picture, canvas))?;
                 let optimiser = Optimiser::new(self.recipe.optimiser, &image)?;
                 (image, optimiser, 0)
             }
@@ -215,6 +218,8 @@ impl Run<'_> {
         Ok(StageRun {
             number,
             stage,
+            canvas,
+            smoothness: TotalVariation::of(self.recipe.objective),
             weights,
             base_rate: self.recipe.learning_rate,
             network,
@@ -225,15 +230,24 @@ impl Run<'_> {
         })
     }
 
-    fn image_of(&self, picture: &Picture, size: Size) -> Result<Tensor, EngineError> {
-        Ok(image::normalised(&picture.resized(size), &self.engine.device)?)
+    /// How pictures are brought to a stage's size.
+    fn filter(&self) -> Filter {
+        match self.recipe.objective {
+            Objective::Published => Filter::Bilinear,
+            Objective::Relative => Filter::Bicubic,
+        }
+    }
+
+    fn image_of(&self, picture: &Picture, canvas: Canvas) -> Result<Tensor, EngineError> {
+        Ok(image::normalised(&picture.resized(canvas.picture, self.filter()), canvas, &self.engine.device)?)
     }
 
     fn styles_for(&self, stage: Size) -> Result<Vec<WeighedStyle>, EngineError> {
         let weighed = self.subject.styles.iter().zip(&self.recipe.style_weights);
         weighed
             .map(|(picture, &weight)| {
-                let image = self.image_of(picture, style_size(picture.size(), stage, self.recipe.style_fit))?;
+                let size = style_size(picture.size(), stage, self.recipe.style_fit);
+                let image = self.image_of(picture, Canvas::bare(size))?;
                 Ok(WeighedStyle { image, weight })
             })
             .collect()
@@ -243,6 +257,7 @@ impl Run<'_> {
         Snapshot {
             position: run.position(),
             image: &run.image,
+            canvas: run.canvas,
             optimiser: &run.optimiser,
             fingerprint: &self.engine.fingerprint,
         }

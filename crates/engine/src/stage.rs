@@ -8,9 +8,10 @@ use impasto_recipe::{LossWeights, Position, ProgressEntry, Stage};
 use crate::{
     EngineError,
     algebra::add_scaled,
+    canvas::Canvas,
     network::{FeatureNetwork, Terms},
     optimiser::{Here, Optimiser},
-    tv,
+    tv::TotalVariation,
 };
 
 /// The learning rate is multiplied by this at every decay.
@@ -22,6 +23,8 @@ const WARM_UP: u32 = 2;
 pub(crate) struct StageRun<'a> {
     pub number: u32,
     pub stage: Stage,
+    pub canvas: Canvas,
+    pub smoothness: TotalVariation,
     pub weights: LossWeights,
     pub base_rate: f64,
     pub network: Box<dyn FeatureNetwork + 'a>,
@@ -47,7 +50,7 @@ impl StageRun<'_> {
         let (terms, by_network) = self.network.terms_and_gradient(&self.image)?;
         let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
         let entry = if due { Some(self.entry(&terms)?) } else { None };
-        let gradient = add_scaled(&by_network, self.weights.tv, &tv::gradient(&self.image)?)?;
+        let gradient = add_scaled(&by_network, self.weights.tv, &self.smoothness.gradient(&self.image)?)?;
         let loss = if self.optimiser.needs_loss() { Some(self.weighed(&terms)?.total()) } else { None };
         let learning_rate = self.learning_rate();
         let here = Here { image: &self.image, gradient: &gradient, loss };
@@ -73,7 +76,7 @@ impl StageRun<'_> {
         Ok(Weighed {
             content: self.weights.content * number(&terms.content)?,
             style: self.weights.style * number(&terms.style)?,
-            tv: self.weights.tv * tv::total_variation(&self.image)?,
+            tv: self.weights.tv * self.smoothness.of_image(&self.image)?,
         })
     }
 
@@ -163,6 +166,8 @@ mod tests {
         let mut run = StageRun {
             number: 1,
             stage: Stage { size: Size::new(16, 16), epochs: 9, decay: Some(3) },
+            canvas: Canvas::bare(Size::new(16, 16)),
+            smoothness: TotalVariation::Absolute,
             weights: LossWeights { content: 1.0, style: 1.0, tv: 1.0 },
             base_rate: 1.0,
             network: Box::new(NoNetwork),

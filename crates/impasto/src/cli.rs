@@ -131,10 +131,13 @@ pub struct RecipeArguments {
     /// The epochs of all stages together, in the preset's proportions.
     #[arg(long)]
     epochs: Option<String>,
+    /// How far to go from the photograph, from 0, its forms in the painting's tones, to 1, a free painting [default: 0.5].
+    #[arg(long, value_name = "0..1")]
+    strength: Option<String>,
     /// The weight of the content loss.
     #[arg(long)]
     content_weight: Option<String>,
-    /// The weight of the style loss.
+    /// The weight of the style loss, in place of strength.
     #[arg(long)]
     style_weight: Option<String>,
     /// The weight of the total-variation loss.
@@ -164,6 +167,7 @@ impl RecipeArguments {
             ("size", &self.size),
             ("stages", &self.stages),
             ("epochs", &self.epochs),
+            ("strength", &self.strength),
             ("content_weight", &self.content_weight),
             ("style_weight", &self.style_weight),
             ("tv_weight", &self.tv_weight),

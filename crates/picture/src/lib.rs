@@ -14,3 +14,4 @@ pub use decode::{DecodeError, DecodeLimits};
 pub use encode::EncodeError;
 pub use format::{Format, UnknownFormat};
 pub use picture::{Picture, PictureError};
+pub use resize::Filter;

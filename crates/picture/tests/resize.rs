@@ -1,6 +1,6 @@
-//! Resizing, held against Pillow's BILINEAR on float channels (data/make.py).
+//! Resizing, held against Pillow's filters on float channels (data/make.py).
 
-use impasto_picture::{Picture, PictureError};
+use impasto_picture::{Filter, Picture, PictureError};
 use impasto_recipe::Size;
 use proptest::prelude::*;
 
@@ -11,23 +11,28 @@ fn picture() -> Picture {
 }
 
 #[test]
-fn resizing_is_pillows_bilinear() {
-    let mut golden = include_bytes!("data/resized.f32").chunks_exact(4);
-    for (width, height) in [(5, 4), (29, 20), (13, 4), (40, 3), (1, 1), (12, 9)] {
-        let size = Size::new(width, height);
-        let resized = picture().resized(size);
-        assert_eq!(resized.size(), size);
-        for have in resized.rgb() {
-            let want = f32::from_le_bytes(golden.next().unwrap().try_into().unwrap());
-            assert!((have - want).abs() <= 1e-6, "{size}: {have} instead of {want}");
+fn resizing_is_pillows() {
+    for (filter, golden) in [
+        (Filter::Bilinear, &include_bytes!("data/resized_bilinear.f32")[..]),
+        (Filter::Bicubic, include_bytes!("data/resized_bicubic.f32")),
+    ] {
+        let mut golden = golden.chunks_exact(4);
+        for (width, height) in [(5, 4), (29, 20), (13, 4), (40, 3), (1, 1), (12, 9)] {
+            let size = Size::new(width, height);
+            let resized = picture().resized(size, filter);
+            assert_eq!(resized.size(), size);
+            for have in resized.rgb() {
+                let want = f32::from_le_bytes(golden.next().unwrap().try_into().unwrap());
+                assert!((have - want).abs() <= 1e-6, "{filter:?} to {size}: {have} instead of {want}");
+            }
         }
+        assert_eq!(golden.next(), None);
     }
-    assert_eq!(golden.next(), None);
 }
 
 #[test]
 fn the_same_size_changes_nothing() {
-    assert_eq!(picture().resized(Size::new(13, 9)), picture());
+    assert_eq!(picture().resized(Size::new(13, 9), Filter::Bicubic), picture());
 }
 
 #[test]
@@ -49,7 +54,9 @@ proptest! {
     fn a_plain_picture_stays_plain(value in 0.0_f32..=1.0, from in (1_u32..40, 1_u32..40), to in (1_u32..90, 1_u32..90)) {
         let from = Size::new(from.0, from.1);
         let plain = Picture::new(from, vec![value; 3 * from.pixels() as usize]).unwrap();
-        let resized = plain.resized(Size::new(to.0, to.1));
-        prop_assert!(resized.rgb().iter().all(|have| (have - value).abs() <= 1e-6));
+        for filter in [Filter::Bilinear, Filter::Bicubic] {
+            let resized = plain.resized(Size::new(to.0, to.1), filter);
+            prop_assert!(resized.rgb().iter().all(|have| (have - value).abs() <= 1e-6));
+        }
     }
 }

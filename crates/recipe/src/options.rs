@@ -36,6 +36,9 @@ pub struct Options {
     pub epochs: Option<u32>,
     /// Whose features are compared.
     pub backbone: Option<BackboneChoice>,
+    /// How far the result goes from the photograph, from 0, the photograph in the painting's tones, to 1, a free painting;
+    /// 0.5 if left out. It sets the weight of the style loss, whatever the objective; excludes `style_weight`.
+    pub strength: Option<f64>,
     /// The weight of the content loss.
     pub content_weight: Option<f64>,
     /// The weight of the style loss.
@@ -63,6 +66,7 @@ impl Options {
         "stages",
         "epochs",
         "backbone",
+        "strength",
         "content_weight",
         "style_weight",
         "tv_weight",
@@ -85,6 +89,7 @@ impl Options {
             "stages" => put(&mut self.stages, name, list(text)),
             "epochs" => put(&mut self.epochs, name, count(text)),
             "backbone" => put(&mut self.backbone, name, parse(text)),
+            "strength" => put(&mut self.strength, name, number(text)),
             "content_weight" => put(&mut self.content_weight, name, number(text)),
             "style_weight" => put(&mut self.style_weight, name, number(text)),
             "tv_weight" => put(&mut self.tv_weight, name, number(text)),

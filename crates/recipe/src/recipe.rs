@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BackboneChoice, Objective, OptimiserChoice, OptionError, Options, Position, Precision, Preset, Size, SizeOption,
-    choice::named, preset::Plan, size::whole,
+    choice::named,
+    preset::{Plan, SHORTEST_SIDE},
+    size::whole,
 };
 
 /// One image size of a recipe.
@@ -72,7 +74,7 @@ impl LossWeights {
     fn of(objective: Objective) -> Self {
         match objective {
             Objective::Published => Self { content: 1.0, style: 1e3, tv: 10.0 },
-            Objective::Relative => Self { content: 1.0, style: 1.0, tv: 0.03 },
+            Objective::Relative => Self { content: 1.0, style: 2.5, tv: 0.03 },
         }
     }
 }
@@ -128,9 +130,6 @@ fn adam() -> OptimiserChoice {
     OptimiserChoice::Adam
 }
 
-/// A stage's shortest side: below it the fifth block of a VGG would see less than one pixel.
-const SHORTEST_SIDE: u32 = 16;
-
 impl Options {
     /// The recipe that these options mean for a content image of size `content` and `styles` style images.
     ///
@@ -175,22 +174,30 @@ impl Options {
             SizeOption::Longest(side) => content.with_longest_side(side),
             SizeOption::Exact(size) => size,
         };
-        let planned: u32 = plan.stages.iter().map(|stage| stage.epochs).sum();
-        let share = f64::from(self.epochs.unwrap_or(planned)) / f64::from(planned);
+        let planned = plan.stages.stages(final_size);
+        let all: u32 = planned.iter().map(|stage| stage.epochs).sum();
+        let share = f64::from(self.epochs.unwrap_or(all)) / f64::from(all);
         let shared = |epochs: u32| (f64::from(epochs) * share).round().max(1.0) as u32;
-        let stages = plan.stages.iter().map(|stage| Stage {
-            size: final_size.scaled(stage.scale),
+        let stages = planned.into_iter().map(|stage| Stage {
             epochs: shared(stage.epochs),
             decay: stage.decay.map(shared),
+            ..stage
         });
         Ok(stages.collect())
     }
 
     fn resolve_weights(&self, objective: Objective) -> Result<LossWeights, OptionError> {
         let own = LossWeights::of(objective);
+        let style = match (self.style_weight, self.strength) {
+            (Some(_), Some(_)) => {
+                return Err(OptionError::new("strength", "says the style's weight already: leave out style_weight"));
+            }
+            (Some(weight), None) => weight,
+            (None, strength) => own.style * strength.map_or(Ok(1.0), weight_factor)?,
+        };
         let weights = LossWeights {
             content: not_negative("content_weight", self.content_weight.unwrap_or(own.content))?,
-            style: not_negative("style_weight", self.style_weight.unwrap_or(own.style))?,
+            style: not_negative("style_weight", style)?,
             tv: not_negative("tv_weight", self.tv_weight.unwrap_or(own.tv))?,
         };
         if weights.content + weights.style + weights.tv == 0.0 {
@@ -221,9 +228,6 @@ impl Options {
 
 fn check_stages(stages: &[Stage], limits: &Limits) -> Result<(), OptionError> {
     let refuse = |reason: String| Err(OptionError::new("stages", reason));
-    if stages.is_empty() || stages.len() > limits.stages {
-        return refuse(format!("{} stages: give 1 to {}", stages.len(), limits.stages));
-    }
     for (number, stage) in (1..).zip(stages) {
         let size = stage.size;
         if size.shortest_side() < SHORTEST_SIDE {
@@ -241,11 +245,25 @@ fn check_stages(stages: &[Stage], limits: &Limits) -> Result<(), OptionError> {
             ));
         }
     }
+    // After the sizes: of a preset's stages, too many come of too large a size.
+    if stages.is_empty() || stages.len() > limits.stages {
+        return refuse(format!("{} stages: give 1 to {}", stages.len(), limits.stages));
+    }
     let epochs: u64 = stages.iter().map(|stage| u64::from(stage.epochs)).sum();
     if epochs > u64::from(limits.epochs) {
         return Err(OptionError::new("epochs", format!("{epochs} in all, above the limit of {}", limits.epochs)));
     }
     Ok(())
+}
+
+/// What a strength multiplies the style loss's weight by: as much up at 1 as down at 0, and nothing at 0.5.
+fn weight_factor(strength: f64) -> Result<f64, OptionError> {
+    const FURTHEST: f64 = 20.0;
+    if (0.0..=1.0).contains(&strength) {
+        Ok(FURTHEST.powf(2.0 * strength - 1.0))
+    } else {
+        Err(OptionError::new("strength", format!("{strength} is out of range: give a number from 0 to 1")))
+    }
 }
 
 fn not_negative(option: &str, value: f64) -> Result<f64, OptionError> {

@@ -37,10 +37,30 @@ fn paint_is_the_default_and_keeps_the_pictures_shapes() {
     assert_eq!(recipe.preset, Preset::Paint);
     assert_eq!(recipe.objective, Objective::Relative);
     assert_eq!(recipe.style_fit, StyleFit::Keep);
-    assert_eq!(stages(&recipe), ["184x138:60", "307x230:45", "512x384:35"]);
-    assert_eq!(recipe.weights, LossWeights { content: 1.0, style: 1.0, tv: 0.03 });
+    assert_eq!(stages(&recipe), ["128x96:64", "181x136:32", "256x192:24", "362x272:20", "512x384:18"]);
+    assert_eq!(recipe.weights, LossWeights { content: 1.0, style: 2.5, tv: 0.03 });
     assert_eq!(recipe.optimiser, OptimiserChoice::Lbfgs);
-    assert_eq!((recipe.learning_rate, recipe.report_every), (0.1, 10));
+    assert_eq!((recipe.learning_rate, recipe.report_every), (0.05, 10));
+}
+
+#[test]
+fn paint_grows_from_one_coarse_size_to_every_final_size() {
+    let sizes = |size: &str| stages(&resolve(&[("size", size)]));
+    assert_eq!(sizes("64"), ["64x48:64"]);
+    assert_eq!(sizes("200"), ["141x106:64", "200x150:32"]);
+    assert_eq!(sizes("1024")[..5], ["128x96:64", "181x136:32", "256x192:24", "362x272:20", "512x384:18"]);
+    assert_eq!(sizes("1024")[5..], ["724x543:18", "1024x768:18"]);
+    // Of a panorama the stages that would be lower than 16 pixels are left out.
+    assert_eq!(sizes("820x60"), ["290x21:64", "410x30:32", "580x42:24", "820x60:20"]);
+}
+
+#[test]
+fn strength_goes_from_a_tinted_photograph_to_a_free_painting() {
+    let style = |pairs: &[(&str, &str)]| resolve(pairs).weights.style;
+    assert_eq!(style(&[("strength", "0.5")]), 2.5);
+    assert_eq!(style(&[("strength", "0")]), 2.5 / 20.0);
+    assert_eq!(style(&[("strength", "1")]), 2.5 * 20.0);
+    assert_eq!(style(&[("strength", "1"), ("preset", "classic")]), 1e3 * 20.0);
 }
 
 #[test]
@@ -53,12 +73,19 @@ fn classic_is_the_published_recipe_to_the_letter() {
 }
 
 #[test]
-fn fast_is_the_published_objective_by_lbfgs_in_two_stages() {
-    let recipe = resolve(&[("preset", "fast"), ("size", "300x200")]);
-    assert_eq!(stages(&recipe), ["150x100:48", "300x200:24"]);
-    assert_eq!((recipe.objective, recipe.style_fit), (Objective::Published, StyleFit::Stretch));
-    assert_eq!(recipe.optimiser, OptimiserChoice::Lbfgs);
-    assert_eq!(resolve(&[("preset", "fast")]).style_fit, StyleFit::Keep);
+fn fast_is_paint_with_fewer_epochs() {
+    let (fast, paint) = (resolve(&[("preset", "fast")]), resolve(&[]));
+    assert_eq!(stages(&fast), ["128x96:24", "181x136:12", "256x192:8", "362x272:6", "512x384:5"]);
+    assert_eq!((fast.objective, fast.optimiser, fast.weights), (paint.objective, paint.optimiser, paint.weights));
+    assert_eq!(fast.report_every, 5);
+}
+
+#[test]
+fn a_style_is_stretched_only_where_the_published_objective_has_an_exact_size() {
+    let fit = |pairs: &[(&str, &str)]| resolve(pairs).style_fit;
+    assert_eq!(fit(&[("preset", "classic")]), StyleFit::Stretch);
+    assert_eq!(fit(&[("preset", "classic"), ("size", "300")]), StyleFit::Keep);
+    assert_eq!(fit(&[("size", "300x200")]), StyleFit::Keep);
 }
 
 #[test]
@@ -101,7 +128,7 @@ fn a_refusal_names_the_option_and_what_would_be_right() {
         (&[("size", "12x")], "size", "whole pixels"),
         (&[("size", "-5")], "size", "whole pixels"),
         (&[("size", "+5")], "size", "whole pixels"),
-        (&[("size", "30")], "size", "under 16x16"),
+        (&[("size", "20")], "size", "under 16x16"),
         (&[("stages", "15x300:2")], "size", "stage 1 would be 15x300"),
         (&[("size", "99999x99999")], "size", "above the limit"),
         (&[("size", "4294967295x4294967295")], "size", "above the limit"),
@@ -119,6 +146,9 @@ fn a_refusal_names_the_option_and_what_would_be_right() {
         (&[("tv_weight", "-1")], "tv_weight", "from 0 up"),
         (&[("tv_weight", "inf")], "tv_weight", "from 0 up"),
         (&[("content_weight", "0"), ("style_weight", "0"), ("tv_weight", "0")], "style_weight", "weigh nothing"),
+        (&[("strength", "1.1")], "strength", "from 0 to 1"),
+        (&[("strength", "NaN")], "strength", "from 0 to 1"),
+        (&[("strength", "0.5"), ("style_weight", "1")], "strength", "leave out style_weight"),
         (&[("style_weights", "1")], "style_weights", "one for each"),
         (&[("style_weights", "0,0")], "style_weights", "above 0"),
         (&[("style_weights", "1,x")], "style_weights", "no number"),

@@ -52,6 +52,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     }
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// a * b + c.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;

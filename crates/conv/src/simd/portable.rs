@@ -71,6 +71,27 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn mul(self, mut a: Self::V, b: Self::V) -> Self::V {
+        for lane in 0..LANES {
+            a[lane] *= b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn div(self, mut a: Self::V, b: Self::V) -> Self::V {
+        for lane in 0..LANES {
+            a[lane] /= b[lane];
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        a.map(f32::sqrt)
+    }
+
+    #[inline(always)]
     fn max(self, mut a: Self::V, b: Self::V) -> Self::V {
         for lane in 0..LANES {
             a[lane] = if a[lane] > b[lane] { a[lane] } else { b[lane] };

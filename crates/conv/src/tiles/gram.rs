@@ -126,12 +126,19 @@ impl Strip<'_> {
     }
 }
 
-/// S F of a symmetric matrix S and features F (channels, pixels), into `output` of F's shape.
-pub(super) fn mix(tiles: &Tiles, matrix: &Symmetric, features: &Activations<Halves>, output: &mut Activations<Halves>) {
+/// S F + b of a symmetric matrix S, features F (channels, pixels) and a bias b for each channel, into `output` of F's shape.
+pub(super) fn mix(
+    tiles: &Tiles,
+    matrix: &Symmetric,
+    bias: Option<&[f32]>,
+    features: &Activations<Halves>,
+    output: &mut Activations<Halves>,
+) {
     let shape = features.shape();
     assert_eq!(output.shape(), shape, "the shape of the output");
     assert_eq!(matrix.channels(), shape.channels, "the channels of the matrix");
-    let weights = Weights::of_matrix(matrix);
+    assert!(bias.is_none_or(|bias| bias.len() == shape.channels), "the channels of the bias");
+    let weights = Weights::of_matrix(matrix, bias.unwrap_or_default());
     let sink = Mixed { shape, output: Shared::new(output.lines_mut()) };
     run(tiles, &weights, &here(shape), features, shape.channels, &sink);
 }

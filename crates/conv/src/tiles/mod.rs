@@ -136,8 +136,14 @@ impl Kernels for Tiles {
         gram(self, features)
     }
 
-    fn mix(&self, matrix: &Symmetric, features: &Activations<Halves>, output: &mut Activations<Halves>) {
-        mix(self, matrix, features, output);
+    fn mix(
+        &self,
+        matrix: &Symmetric,
+        bias: Option<&[f32]>,
+        features: &Activations<Halves>,
+        output: &mut Activations<Halves>,
+    ) {
+        mix(self, matrix, bias, features, output);
     }
 }
 

@@ -4,7 +4,11 @@ use half::bf16;
 use rayon::prelude::*;
 
 use super::product::{COLUMNS, STEP};
-use crate::{Halves, LANES, Lanes, Line, Symmetric, kernels::TAPS, lines::rounded};
+use crate::{
+    Halves, LANES, Lanes, Line, Symmetric,
+    kernels::TAPS,
+    lines::{blocks_of, rounded},
+};
 
 /// A 3x3 convolution of stride 1 and zero padding 1, its weights in bf16.
 pub struct Convolution {
@@ -57,15 +61,11 @@ impl Weights {
                 }
             }
         });
-        let mut rows = vec![[Lanes::ZERO; 2]; groups];
-        for (channel, value) in bias.iter().enumerate() {
-            rows.as_flattened_mut()[channel / LANES].0[channel % LANES] = *value;
-        }
-        Self { lines, bias: rows, steps }
+        Self { lines, bias: pairs_of_blocks(bias, groups), steps }
     }
 
-    /// The product with a symmetric matrix.
-    pub fn of_matrix(matrix: &Symmetric) -> Self {
+    /// The product with a symmetric matrix, and what is added to it, the biases left out being 0.
+    pub fn of_matrix(matrix: &Symmetric, bias: &[f32]) -> Self {
         let (rows, groups) = (matrix.rows(), matrix.channels().div_ceil(COLUMNS));
         let mut lines = vec![Halves::ZERO; groups * groups * STEP];
         lines.par_chunks_exact_mut(LANES).enumerate().for_each(|(place, tile)| {
@@ -78,11 +78,20 @@ impl Weights {
                 }
             }
         });
-        Self { lines, bias: vec![[Lanes::ZERO; 2]; groups], steps: groups }
+        Self { lines, bias: pairs_of_blocks(bias, groups), steps: groups }
     }
 
     /// The tiles of a group of 32 output channels.
     pub fn group(&self, group: usize) -> &[Halves] {
         &self.lines[group * self.steps * STEP..][..self.steps * STEP]
     }
+}
+
+/// Biases in so many groups of 32 channels, those left out being 0.
+fn pairs_of_blocks(bias: &[f32], groups: usize) -> Vec<[Lanes; 2]> {
+    let mut pairs = vec![[Lanes::ZERO; 2]; groups];
+    for (lanes, block) in pairs.as_flattened_mut().iter_mut().zip(blocks_of(bias)) {
+        *lanes = block;
+    }
+    pairs
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::transform::{POINTS, of_kernel};
-use crate::{LANES, Lanes, kernels::TAPS, shared::Shared};
+use crate::{LANES, Lanes, kernels::TAPS, lines::blocks_of, shared::Shared};
 
 /// A 3x3 convolution of stride 1 and zero padding 1, its weights transformed.
 pub struct Convolution {
@@ -38,10 +38,6 @@ impl Convolution {
                 }
             }
         });
-        let mut padded = vec![Lanes::ZERO; blocks];
-        for (channel, value) in bias.iter().enumerate() {
-            padded[channel / LANES].0[channel % LANES] = *value;
-        }
-        Self { in_channels, out_channels, weights, bias: padded }
+        Self { in_channels, out_channels, weights, bias: blocks_of(bias) }
     }
 }

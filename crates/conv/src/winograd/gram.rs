@@ -3,7 +3,10 @@
 use rayon::prelude::*;
 
 use super::product::Product;
-use crate::{Activations, Form, LANES, Lanes, Symmetric, form::Work, scratch::Scratch, shared::Shared, simd::Simd};
+use crate::{
+    Activations, Form, LANES, Lanes, Symmetric, form::Work, lines::blocks_of, scratch::Scratch, shared::Shared,
+    simd::Simd,
+};
 
 /// Pixels whose features stay in the cache while all pairs of channels are multiplied.
 const CHUNK: usize = 256;
@@ -72,25 +75,37 @@ impl Work for Strip<'_> {
 /// Pixels that a thread takes at once.
 const PIXELS_AT_ONCE: usize = 14 * 16;
 
-/// S F of a symmetric matrix S and features F (channels, pixels), into `output` of F's shape.
+/// S F + b of a symmetric matrix S, features F (channels, pixels) and a bias b for each channel, into `output` of F's shape.
 ///
 /// # Panics
-/// When the matrix or the output does not have the size that belongs to the features.
-pub(super) fn mix(form: Form, matrix: &Symmetric, features: &Activations, output: &mut Activations) {
+/// When the matrix, the bias or the output does not have the size that belongs to the features.
+pub(super) fn mix(
+    form: Form,
+    matrix: &Symmetric,
+    bias: Option<&[f32]>,
+    features: &Activations,
+    output: &mut Activations,
+) {
     let shape = features.shape();
     assert_eq!(output.shape(), shape, "the shape of the output");
     assert_eq!(matrix.channels(), shape.channels, "the channels of the matrix");
+    let bias = bias.map(|bias| {
+        assert_eq!(bias.len(), shape.channels, "the channels of the bias");
+        blocks_of(bias)
+    });
     let pixels = shape.pixels();
     let output = Shared::new(output.lines_mut());
     (0..pixels.div_ceil(PIXELS_AT_ONCE)).into_par_iter().for_each(|part| {
         let range = part * PIXELS_AT_ONCE..pixels.min((part + 1) * PIXELS_AT_ONCE);
-        form.run(Mix { features, matrix: matrix.lanes(), pixels: range, output: &output });
+        form.run(Mix { features, matrix: matrix.lanes(), bias: bias.as_deref(), pixels: range, output: &output });
     });
 }
 
 struct Mix<'a> {
     features: &'a Activations,
     matrix: &'a [Lanes],
+    /// (block of channels).
+    bias: Option<&'a [Lanes]>,
     pixels: std::ops::Range<usize>,
     output: &'a Shared<'a, Lanes>,
 }
@@ -122,6 +137,15 @@ impl Work for Mix<'_> {
                     simd.panel_product(product, shape.blocks());
                 } else {
                     simd.row_product(product, shape.blocks());
+                }
+            }
+            // While the products are still in the cache.
+            for (block, bias) in self.bias.unwrap_or_default().iter().enumerate() {
+                let bias = simd.load(bias);
+                let first = block * shape.pixels() + pixel;
+                // SAFETY: these rows of every block are this call's alone.
+                for lanes in unsafe { self.output.part(first..first + rows) } {
+                    simd.store(simd.add(simd.load(lanes), bias), lanes);
                 }
             }
             pixel += rows;

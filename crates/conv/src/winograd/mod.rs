@@ -85,7 +85,7 @@ impl Kernels for Winograd {
         gram(self.form, &self.scratch, features)
     }
 
-    fn mix(&self, matrix: &Symmetric, features: &Activations, output: &mut Activations) {
-        mix(self.form, matrix, features, output);
+    fn mix(&self, matrix: &Symmetric, bias: Option<&[f32]>, features: &Activations, output: &mut Activations) {
+        mix(self.form, matrix, bias, features, output);
     }
 }

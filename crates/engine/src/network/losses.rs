@@ -1,6 +1,6 @@
 //! The content and style terms at one layer, with their gradients. Features are (channels, height * width).
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, IndexOp, Result, Tensor};
 
 /// Below this a target has no energy worth dividing by: a black picture's.
 pub(crate) const LEAST_ENERGY: f64 = 1e-12;
@@ -37,10 +37,99 @@ impl Target {
     }
 }
 
-/// The distance of the features' Gram matrix from a target, and its gradient with respect to the features.
-pub(crate) fn style_distance(features: &Tensor, target: &Target) -> Result<(Tensor, Tensor)> {
-    let (distance, by_gram) = target.distance(&gram(features)?)?;
-    // G = F F^T / n is symmetric and so is dL/dG, hence dL/dF = 2 dL/dG F / n.
-    let by_features = (by_gram.matmul(features)? * (2.0 / features.elem_count() as f64))?;
-    Ok((distance, by_features))
+/// What the style of features is held against.
+pub(crate) struct StyleTarget {
+    gram: Target,
+    moments: Option<MomentTargets>,
+}
+
+/// What a style image's features say of it, or the weighed mean of several.
+pub(crate) struct StyleStatistics {
+    gram: Tensor,
+    /// Of each channel: (c, 1).
+    mean: Tensor,
+    /// Of each channel: (c, 1).
+    variance: Tensor,
+}
+
+/// What the channels' means and standard deviations are held against.
+struct MomentTargets {
+    mean: Target,
+    deviation: Target,
+    /// What is added to every variance.
+    floor: f64,
+}
+
+impl StyleStatistics {
+    /// Of features (c, h*w).
+    pub fn of(features: &Tensor) -> Result<Self> {
+        let mean = features.mean_keepdim(1)?;
+        let variance = features.broadcast_sub(&mean)?.sqr()?.mean_keepdim(1)?;
+        Ok(Self { gram: gram(features)?, mean, variance })
+    }
+
+    /// Their sum, each times its weight.
+    pub fn weighed<'a>(parts: impl IntoIterator<Item = (&'a Self, f64)>) -> Result<Option<Self>> {
+        let mut sum: Option<Self> = None;
+        for (part, weight) in parts {
+            let [gram, mean, variance] = [&part.gram, &part.mean, &part.variance].map(|statistic| statistic * weight);
+            let part = Self { gram: gram?, mean: mean?, variance: variance? };
+            sum = Some(match sum {
+                None => part,
+                Some(sum) => Self {
+                    gram: (sum.gram + part.gram)?,
+                    mean: (sum.mean + part.mean)?,
+                    variance: (sum.variance + part.variance)?,
+                },
+            });
+        }
+        Ok(sum)
+    }
+}
+
+impl StyleTarget {
+    /// The Gram matrix alone, or, `relative`, the channels' moments too.
+    pub fn new(want: StyleStatistics, relative: bool) -> Result<Self> {
+        let StyleStatistics { gram, mean, variance } = want;
+        let moments = if relative {
+            let channels = gram.dim(0)?;
+            let diagonal = (0..channels).map(|channel| gram.i((channel, channel))).collect::<Result<Vec<_>>>()?;
+            let energy = Tensor::stack(&diagonal, 0)?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            let floor = variance_floor(energy);
+            let deviation = (variance + floor)?.sqrt()?;
+            Some(MomentTargets { mean: Target::new(mean, true)?, deviation: Target::new(deviation, true)?, floor })
+        } else {
+            None
+        };
+        Ok(Self { gram: Target::new(gram, relative)?, moments })
+    }
+
+    /// The distance of features (c, h*w), and its gradient with respect to them.
+    pub fn distance(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (distance, by_gram) = self.gram.distance(&gram(features)?)?;
+        // G = F F^T / n is symmetric and so is dL/dG, hence dL/dF = 2 dL/dG F / n.
+        let by_features = (by_gram.matmul(features)? * (2.0 / features.elem_count() as f64))?;
+        let Some(moments) = &self.moments else { return Ok((distance, by_features)) };
+        let (of_moments, by_moments) = moments.distance(features)?;
+        Ok(((distance + of_moments)?, (by_features + by_moments)?))
+    }
+}
+
+impl MomentTargets {
+    fn distance(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
+        let pixels = features.dim(1)? as f64;
+        let mean = features.mean_keepdim(1)?;
+        let centred = features.broadcast_sub(&mean)?;
+        let deviation = (centred.sqr()?.mean_keepdim(1)? + self.floor)?.sqrt()?;
+        let (of_mean, by_mean) = self.mean.distance(&mean)?;
+        let (of_deviation, by_deviation) = self.deviation.distance(&deviation)?;
+        // d(mean)/dF = 1/n, and d(deviation)/dF = (F - mean) / (n deviation).
+        let by_features = centred.broadcast_mul(&(by_deviation / deviation)?)?.broadcast_add(&by_mean)?;
+        Ok(((of_mean + of_deviation)?, (by_features / pixels)?))
+    }
+}
+
+/// What is added to the variances of features of this mean square: it keeps the slope of a deviation of almost nothing finite.
+pub(crate) fn variance_floor(energy: f64) -> f64 {
+    1e-4 * energy.max(LEAST_ENERGY)
 }

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 
 use super::{
     Aim, Backend, FeatureNetwork, TermWeights, Terms,
-    losses::{Target, gram, style_distance},
+    losses::{StyleStatistics, StyleTarget, Target},
     pooling,
     taps::Taps,
 };
@@ -100,21 +100,18 @@ impl Backend for PlainNetwork {
         let chain = Chain { taps: Taps::new(self.architecture, aim.objective), layers: self.layers.clone() };
         let relative = chain.taps.relative();
         let content_target = chain.content_features(aim.content)?;
-        let mut grams: Vec<Tensor> = Vec::new();
-        for style in aim.styles {
-            for (layer, own) in chain.style_grams(&style.image)?.into_iter().enumerate() {
-                let part = (own * style.weight)?;
-                match grams.get_mut(layer) {
-                    Some(sum) => *sum = (&*sum + part)?,
-                    None => grams.push(part),
-                }
-            }
-        }
+        let styles = aim.styles.iter().map(|style| chain.style_statistics(&style.image)).collect::<Result<Vec<_>>>()?;
+        let layers = styles.first().map_or(0, Vec::len);
+        let targets = (0..layers).filter_map(|layer| {
+            let parts = styles.iter().zip(aim.styles).map(|(own, style)| (&own[layer], style.weight));
+            StyleStatistics::weighed(parts).transpose()
+        });
+        let styles = targets.map(|want| StyleTarget::new(want?, relative)).collect::<Result<_>>()?;
         Ok(Box::new(AimedNetwork {
             chain,
             weights: aim.weights,
             content: Target::new(content_target, relative)?,
-            styles: grams.into_iter().map(|gram| Target::new(gram, relative)).collect::<Result<_>>()?,
+            styles,
         }))
     }
 }
@@ -139,7 +136,7 @@ impl Chain {
         match (layer.place.follows_pooling(), self.taps.relative()) {
             (false, _) => Ok(active),
             (true, false) => pooling::maximum(&active),
-            (true, true) => pooling::average(&active),
+            (true, true) => pooling::l2(&active),
         }
     }
 
@@ -148,7 +145,7 @@ impl Chain {
         let by_active = match (layer.place.follows_pooling(), self.taps.relative()) {
             (false, _) => upstream.clone(),
             (true, false) => pooling::maximum_gradient(&before.relu()?, upstream)?,
-            (true, true) => pooling::average_gradient(before, upstream)?,
+            (true, true) => pooling::l2_gradient(&before.relu()?, upstream)?,
         };
         rectified_gradient(before, &by_active)
     }
@@ -172,10 +169,11 @@ impl Chain {
         self.tapped(output)
     }
 
-    fn style_grams(&self, image: &Tensor) -> Result<Vec<Tensor>> {
+    /// One for each style layer, in order.
+    fn style_statistics(&self, image: &Tensor) -> Result<Vec<StyleStatistics>> {
         let outputs = self.forward(image)?;
         let styles = self.layers.iter().zip(&outputs).filter(|(layer, _)| self.taps.style(&layer.place));
-        styles.map(|(_, output)| gram(&self.tapped(output)?)).collect()
+        styles.map(|(_, output)| StyleStatistics::of(&self.tapped(output)?)).collect()
     }
 }
 
@@ -195,7 +193,7 @@ struct AimedNetwork {
     weights: TermWeights,
     content: Target,
     /// One for each style layer, in order.
-    styles: Vec<Target>,
+    styles: Vec<StyleTarget>,
 }
 
 /// What the losses say at the layers that they look at.
@@ -221,9 +219,10 @@ impl AimedNetwork {
             if self.chain.taps.style(&layer.place)
                 && let Some(target) = styles.next()
             {
-                let (distance, by_features) = style_distance(&self.chain.tapped(output)?, target)?;
-                terms.style = (terms.style + distance)?;
-                gradient = Some(sum(gradient, (by_features * self.weights.style)?)?);
+                let (distance, by_features) = target.distance(&self.chain.tapped(output)?)?;
+                let weight = self.chain.taps.style_weight(&layer.place);
+                terms.style = (terms.style + (distance * weight)?)?;
+                gradient = Some(sum(gradient, (by_features * (weight * self.weights.style))?)?);
             }
             let by_output = gradient.map(|by_tapped| self.chain.tapped_gradient(output, &by_tapped)).transpose()?;
             gradients.push(by_output);

@@ -3,8 +3,8 @@
 
 use candle_core::{D, Result, Tensor};
 
-/// What average pooling is multiplied by, so that features keep the strength that maximum pooling would leave them.
-pub const AVERAGE_GAIN: f64 = 1.3;
+/// What L2 pooling is multiplied by, so that features keep the strength that maximum pooling would leave them.
+pub const L2_GAIN: f64 = 0.78;
 
 /// The greatest of each window.
 ///
@@ -32,21 +32,28 @@ pub fn maximum_gradient(x: &Tensor, upstream: &Tensor) -> Result<Tensor> {
     interleaved(&parts, x)
 }
 
-/// The mean of each window times [`AVERAGE_GAIN`].
+/// The Euclidean length of each window times [`L2_GAIN`].
 ///
 /// # Errors
 /// When the tensor is no (1, c, h, w) of at least 2x2.
-pub fn average(x: &Tensor) -> Result<Tensor> {
-    x.avg_pool2d(2)? * AVERAGE_GAIN
+pub fn l2(x: &Tensor) -> Result<Tensor> {
+    lengths(x)? * L2_GAIN
 }
 
-/// The gradient of [`average`] at `x` for the gradient `upstream` of its output.
+/// The gradient of [`l2`] at `x` for the gradient `upstream` of its output.
 ///
 /// # Errors
 /// When the shapes do not belong together.
-pub fn average_gradient(x: &Tensor, upstream: &Tensor) -> Result<Tensor> {
-    let part = (upstream * (AVERAGE_GAIN / 4.0))?;
-    interleaved(&[part.clone(), part.clone(), part.clone(), part], x)
+pub fn l2_gradient(x: &Tensor, upstream: &Tensor) -> Result<Tensor> {
+    let by_length = ((upstream * L2_GAIN)? / lengths(x)?)?;
+    let parts = windows(x)?.iter().map(|corner| corner * &by_length).collect::<Result<Vec<_>>>()?;
+    interleaved(&parts, x)
+}
+
+/// The Euclidean length of each window.
+fn lengths(x: &Tensor) -> Result<Tensor> {
+    let squares = (x.sqr()?.avg_pool2d(2)? * 4.0)?;
+    (squares + f64::from(impasto_conv::L2_FLOOR))?.sqrt()
 }
 
 /// The four corners of every whole window, in reading order: four tensors of the pooled size.

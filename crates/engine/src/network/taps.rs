@@ -4,6 +4,10 @@ use impasto_recipe::Objective;
 
 use crate::vgg::{Architecture, ConvLayer};
 
+/// What the style layers count in the objective `relative`, from block 1 to block 5. The first ones hold what a painting's
+/// surface is, its tones and strokes; the last ones its motifs, which are not wanted in the photograph.
+const RELATIVE_STYLE_WEIGHTS: [f64; 5] = [2.5, 1.25, 0.6, 0.3, 0.08];
+
 /// An objective on an architecture.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Taps {
@@ -17,7 +21,7 @@ impl Taps {
         Self { architecture, objective }
     }
 
-    /// Whether the objective divides by the energy of its targets, looks after ReLU and pools by averages.
+    /// Whether the objective divides by the energy of its targets, looks after ReLU and pools by lengths (L2).
     pub(crate) fn relative(self) -> bool {
         self.objective == Objective::Relative
     }
@@ -25,6 +29,11 @@ impl Taps {
     /// Whether the style is compared at this layer: the first of every block.
     pub(crate) fn style(self, layer: &ConvLayer) -> bool {
         layer.place == 1
+    }
+
+    /// What the style at a layer counts in the sum over all layers.
+    pub(crate) fn style_weight(self, layer: &ConvLayer) -> f64 {
+        if self.relative() { RELATIVE_STYLE_WEIGHTS[layer.block - 1] } else { 1.0 }
     }
 
     /// Whether the content is compared at this layer.

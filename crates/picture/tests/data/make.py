@@ -97,12 +97,14 @@ def make_resized():
     """Float32, little end first: the picture of 13x9 that both sides can compute, resized to each size in turn."""
     numbers = (np.arange(13 * 9 * 3, dtype=np.uint64) * 2654435761 % 2**32 >> 8).astype(np.float32) / np.float32(2**24)
     picture = numbers.reshape(9, 13, 3)
-    data = b""
-    for size in RESIZED:
-        planes = [Image.fromarray(picture[..., k]).resize(size, Image.Resampling.BILINEAR) for k in range(3)]
-        data += np.stack([np.asarray(plane) for plane in planes], axis=-1).astype("<f4").tobytes()
-    (HERE / "resized.f32").write_bytes(data)
-    print("resized.f32", len(data))
+    for filter in (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
+        data = b""
+        for size in RESIZED:
+            planes = [Image.fromarray(picture[..., k]).resize(size, filter) for k in range(3)]
+            data += np.stack([np.asarray(plane) for plane in planes], axis=-1).clip(0, 1).astype("<f4").tobytes()
+        name = f"resized_{filter.name.lower()}.f32"
+        (HERE / name).write_bytes(data)
+        print(name, len(data))
 
 
 if __name__ == "__main__":

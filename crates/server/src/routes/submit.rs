@@ -53,10 +53,14 @@ struct JobForm {
     /// Whose features are compared; `auto` if left out.
     #[schema(nullable = false)]
     backbone: Option<BackboneChoice>,
+    /// How far the result goes from the photograph: from 0, its forms in the painting's tones, to 1, a free painting; 0.5 if
+    /// left out. Excludes `style_weight`.
+    #[schema(nullable = false, minimum = 0, maximum = 1)]
+    strength: Option<f64>,
     /// The weight of the content loss.
     #[schema(nullable = false, minimum = 0)]
     content_weight: Option<f64>,
-    /// The weight of the style loss.
+    /// The weight of the style loss, in place of `strength`.
     #[schema(nullable = false, minimum = 0)]
     style_weight: Option<f64>,
     /// The weight of the total-variation loss.

@@ -202,7 +202,7 @@ fn outputs(kernels: &Tiles, (inn, out): (usize, usize), (height, width): (usize,
     kernels.forward(&convolution, &Activations::from_planes(shape, &noise(inn * height * width)), false, forward);
     let gram = kernels.gram(&features);
     let mut mixed = Activations::zeros(output);
-    kernels.mix(&gram, &features, &mut mixed);
+    kernels.mix(&gram, Some(&noise(out)), &features, &mut mixed);
     [features.to_planes(), next.to_planes(), gram.to_rows(), mixed.to_planes()]
 }
 

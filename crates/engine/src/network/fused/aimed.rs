@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Error, Result, Tensor};
-use impasto_conv::{Activations, Kernels, Line, Symmetric};
+use impasto_conv::{Activations, Kernels, Line};
 
 use super::{
     super::{Aim, FeatureNetwork, TermWeights, Terms, taps::Taps},
     chain::{Layer, Passes},
-    losses::{ContentTarget, StyleTarget, add_part, normalised_gram},
+    losses::{ContentTarget, StyleGradient, StyleStatistics, StyleTarget},
 };
 use crate::algebra::with_numbers;
 
@@ -27,22 +27,22 @@ pub(super) struct AimedNetwork<K: Kernels> {
 struct Verdict {
     content: f64,
     style: f64,
-    /// At the layers where the style is compared: the matrix that makes the gradient of the features.
-    matrices: Vec<Option<Symmetric>>,
+    /// At the layers where the style is compared.
+    by_style: Vec<Option<StyleGradient>>,
 }
 
 impl<K: Kernels> AimedNetwork<K> {
     pub fn new(layers: Arc<Vec<Layer<K>>>, taps: Taps, kernels: Arc<K>, aim: &Aim<'_>) -> Result<Self> {
         let relative = taps.relative();
-        let mut grams: Vec<Option<Symmetric>> = layers.iter().map(|_| None).collect();
+        let mut wanted: Vec<Option<StyleStatistics>> = layers.iter().map(|_| None).collect();
         for style in aim.styles {
             let (height, width) = size(&style.image)?;
             let mut passes = Passes::new(&layers, taps, height, width);
             with_numbers(&style.image, |image| passes.forward(&layers, &kernels, image))?;
             for (number, _) in layers.iter().enumerate().filter(|(_, layer)| taps.style(&layer.place)) {
-                let own = normalised_gram(&*kernels, passes.features(number));
-                let sum = grams[number].get_or_insert_with(|| Symmetric::zeros(own.channels()));
-                add_part(sum, style.weight, &own);
+                let features = passes.features(number);
+                let sum = wanted[number].get_or_insert_with(|| StyleStatistics::zeros(features.shape().channels));
+                sum.add_part(style.weight, &StyleStatistics::of(&*kernels, features));
             }
         }
         let (height, width) = size(aim.content)?;
@@ -51,22 +51,23 @@ impl<K: Kernels> AimedNetwork<K> {
         let content = layers.iter().position(|layer| taps.content(&layer.place));
         let content = content.ok_or_else(|| Error::msg("the backbone has no content layer"))?;
         let content = ContentTarget::new(passes.features(content).clone(), relative);
-        let styles = grams.into_iter().map(|gram| gram.map(|gram| StyleTarget::new(gram, relative))).collect();
+        let styles = wanted.into_iter().map(|want| want.map(|want| StyleTarget::new(want, relative))).collect();
         Ok(Self { layers, taps, kernels, passes, weights: aim.weights, content, styles })
     }
 
     fn look(&mut self, image: &Tensor) -> Result<Verdict> {
         with_numbers(image, |image| self.passes.forward(&self.layers, &self.kernels, image))?;
-        let mut verdict = Verdict { content: 0.0, style: 0.0, matrices: Vec::new() };
+        let mut verdict = Verdict { content: 0.0, style: 0.0, by_style: Vec::new() };
         for (number, layer) in self.layers.iter().enumerate() {
             if self.taps.content(&layer.place) {
                 verdict.content = self.content.distance(self.passes.features(number));
             }
-            verdict.matrices.push(self.styles[number].as_ref().map(|target| {
+            verdict.by_style.push(self.styles[number].as_ref().map(|target| {
                 let features = self.passes.features(number);
-                let (distance, matrix) = target.distance(&*self.kernels, features, self.weights.style);
-                verdict.style += distance;
-                matrix
+                let weight = self.taps.style_weight(&layer.place);
+                let (distance, gradient) = target.distance(&*self.kernels, features, weight * self.weights.style);
+                verdict.style += weight * distance;
+                gradient
             }));
         }
         Ok(verdict)
@@ -82,8 +83,8 @@ impl<K: Kernels> FeatureNetwork for AimedNetwork<K> {
         let verdict = self.look(image)?;
         let Self { layers, taps, kernels, passes, weights, content, .. } = self;
         let tap = |number: usize, features: &Activations<_>, gradient: &mut Activations<_>| {
-            match &verdict.matrices[number] {
-                Some(matrix) => kernels.mix(matrix, features, gradient),
+            match &verdict.by_style[number] {
+                Some(StyleGradient { matrix, bias }) => kernels.mix(matrix, bias.as_deref(), features, gradient),
                 None => gradient.lines_mut().fill(K::Line::ZERO),
             }
             if taps.content(&layers[number].place) {

@@ -2,7 +2,7 @@
 
 use impasto_conv::{Activations, Backward, Forward, Gates, Kernels, Line, Pooling, Shape, Tap, Through, turned};
 
-use super::super::{pooling::AVERAGE_GAIN, taps::Taps};
+use super::super::{pooling::L2_GAIN, taps::Taps};
 use crate::vgg::{ConvLayer, Convolution};
 
 /// One convolution, ready for both directions.
@@ -36,8 +36,13 @@ impl<K: Kernels> Layer<K> {
 struct Trace<L> {
     shape: Shape,
     gates: Gates,
-    /// Where the losses look: the features that they see.
+    /// Where the losses look, the features that they see; before an L2 pooling, the rectified output that its slope needs.
     features: Option<Activations<L>>,
+}
+
+/// Whether a layer's features outlive the forward pass.
+fn keeps<K: Kernels>(taps: Taps, layer: &Layer<K>) -> bool {
+    taps.any(&layer.place) || (taps.relative() && layer.pooled)
 }
 
 /// The buffers of passes over images of one size.
@@ -59,7 +64,7 @@ impl<K: Kernels> Passes<K> {
             Trace {
                 shape,
                 gates: if layer.pooled { Gates::of_pooling(shape) } else { Gates::of_relu(shape) },
-                features: taps.any(&layer.place).then(|| Activations::zeros(shape)),
+                features: keeps(taps, layer).then(|| Activations::zeros(shape)),
             }
         });
         let traces = traces.collect();
@@ -70,8 +75,8 @@ impl<K: Kernels> Passes<K> {
 
     /// The features at a layer where the losses look, after [`Passes::forward`].
     pub fn features(&self, layer: usize) -> &Activations<K::Line> {
-        // `new` has made room at every layer for which `Taps::any` holds, and only those are asked for.
-        self.traces[layer].features.as_ref().expect("the losses look at this layer")
+        // `new` has made room at every layer for which `keeps` holds, and only those are asked for.
+        self.traces[layer].features.as_ref().expect("this layer's features are kept")
     }
 
     /// Runs an image, (3, height, width), through all layers.
@@ -80,7 +85,7 @@ impl<K: Kernels> Passes<K> {
         K::image(image, &mut self.image);
         // Features serve as the next layer's input too, unless a pooling lies between, or a ReLU that is not taken on the way.
         let features_serve = relative || K::RECTIFY;
-        let pooling = if relative { Pooling::Average(AVERAGE_GAIN as f32) } else { Pooling::Maximum };
+        let pooling = if relative { Pooling::L2(L2_GAIN as f32) } else { Pooling::Maximum };
         for number in 0..layers.len() {
             let layer = &layers[number];
             let (before, rest) = self.traces.split_at_mut(number);
@@ -120,7 +125,6 @@ impl<K: Kernels> Passes<K> {
         mut tap: impl FnMut(usize, &Activations<K::Line>, &mut Activations<K::Line>),
     ) -> Vec<f32> {
         let relative = self.taps.relative();
-        let share = if relative { AVERAGE_GAIN as f32 / 4.0 } else { 1.0 };
         let (mut gradient, mut spare) = (&mut self.current, &mut self.spare);
         for (number, layer) in layers.iter().enumerate().rev() {
             let trace = &self.traces[number];
@@ -140,15 +144,16 @@ impl<K: Kernels> Passes<K> {
             let trace = &self.traces[before];
             spare.reshape(trace.shape);
             let looked_at = match &trace.features {
-                Some(features) => {
+                Some(features) if self.taps.any(&layers[before].place) => {
                     tap(before, features, spare);
                     if relative { Tap::AfterRelu } else { Tap::BeforeRelu }
                 }
-                None => Tap::None,
+                _ => Tap::None,
             };
-            let through = match layers[before].pooled {
-                true => Through::Pooling(&trace.gates, share),
-                false => Through::Relu(&trace.gates),
+            let through = match &trace.features {
+                _ if !layers[before].pooled => Through::Relu(&trace.gates),
+                Some(rectified) if relative => Through::L2 { rectified, gain: L2_GAIN as f32 },
+                _ => Through::Maximum(&trace.gates),
             };
             kernels.backward(&layer.backward, gradient, Backward { through, tap: looked_at, gradient: spare });
             std::mem::swap(&mut gradient, &mut spare);

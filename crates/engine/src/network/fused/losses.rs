@@ -4,7 +4,7 @@
 use impasto_conv::{Activations, Kernels, LANES, Line, Symmetric};
 use rayon::prelude::*;
 
-use super::super::losses::LEAST_ENERGY;
+use super::super::losses::{LEAST_ENERGY, variance_floor};
 
 /// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
 const CHUNK: usize = 4096;
@@ -51,25 +51,82 @@ impl<L: Line> ContentTarget<L> {
     }
 }
 
-/// A Gram matrix to be held against.
+/// What the style of features is held against.
 pub(super) struct StyleTarget {
     want: Symmetric,
     divisor: f64,
+    moments: Option<MomentTargets>,
+}
+
+/// What a style image's features say of it, or the weighed sum of several.
+pub(super) struct StyleStatistics {
+    gram: Symmetric,
+    /// Of each channel.
+    mean: Vec<f64>,
+    /// Of each channel.
+    variance: Vec<f64>,
+}
+
+/// What makes the gradient of features F: S F + b.
+pub(super) struct StyleGradient {
+    /// S
+    pub matrix: Symmetric,
+    /// b, a number for each channel.
+    pub bias: Option<Vec<f32>>,
+}
+
+impl StyleStatistics {
+    /// Of no image, for features of so many channels.
+    pub fn zeros(channels: usize) -> Self {
+        Self { gram: Symmetric::zeros(channels), mean: vec![0.0; channels], variance: vec![0.0; channels] }
+    }
+
+    /// Of these features.
+    pub fn of<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Self {
+        let gram = normalised_gram(kernels, features);
+        let (mean, variance) = moments(&gram, features);
+        Self { gram, mean, variance }
+    }
+
+    /// Adds a part of others.
+    pub fn add_part(&mut self, part: f64, of: &Self) {
+        for (sum, more) in self.gram.lanes_mut().iter_mut().zip(of.gram.lanes()) {
+            for (sum, more) in sum.0.iter_mut().zip(more.0) {
+                *sum += part as f32 * more;
+            }
+        }
+        let sums = self.mean.iter_mut().chain(&mut self.variance);
+        for (sum, more) in sums.zip(of.mean.iter().chain(&of.variance)) {
+            *sum += part * more;
+        }
+    }
 }
 
 impl StyleTarget {
-    pub fn new(want: Symmetric, relative: bool) -> Self {
+    /// The Gram matrix alone, or, `relative`, the channels' moments too.
+    pub fn new(want: StyleStatistics, relative: bool) -> Self {
+        let StyleStatistics { gram, mean, variance } = want;
         let divisor = if relative {
-            total_energy(want.lanes()).max(LEAST_ENERGY)
+            total_energy(gram.lanes()).max(LEAST_ENERGY)
         } else {
-            (want.channels() * want.channels()) as f64
+            (gram.channels() * gram.channels()) as f64
         };
-        Self { want, divisor }
+        let moments = relative.then(|| MomentTargets::new(&gram, mean, &variance));
+        Self { want: gram, divisor, moments }
     }
 
-    /// The distance of the features' Gram matrix, and the matrix S with which S F is its gradient, times `weight`.
-    pub fn distance<K: Kernels>(&self, kernels: &K, features: &Activations<K::Line>, weight: f64) -> (f64, Symmetric) {
+    /// The distance of features, and its gradient, times `weight`.
+    pub fn distance<K: Kernels>(
+        &self,
+        kernels: &K,
+        features: &Activations<K::Line>,
+        weight: f64,
+    ) -> (f64, StyleGradient) {
         let mut matrix = normalised_gram(kernels, features);
+        let of_moments = self.moments.as_ref().map(|target| {
+            let (mean, variance) = moments(&matrix, features);
+            target.distance(&mean, &variance, weight / features.shape().pixels() as f64)
+        });
         let factor = (4.0 * weight / (self.divisor * count(features))) as f32;
         let chunks = matrix.lanes_mut().par_chunks_mut(CHUNK).zip(self.want.lanes().par_chunks(CHUNK));
         let distances: Vec<f64> = chunks
@@ -83,12 +140,73 @@ impl StyleTarget {
                 distance
             })
             .collect();
-        (distances.iter().sum::<f64>() / self.divisor, matrix)
+        let distance = distances.iter().sum::<f64>() / self.divisor;
+        match of_moments {
+            None => (distance, StyleGradient { matrix, bias: None }),
+            Some(MomentGradient { distance: of_moments, factors, bias }) => {
+                matrix.add_to_diagonal(&factors);
+                (distance + of_moments, StyleGradient { matrix, bias: Some(bias) })
+            }
+        }
     }
 }
 
+/// What the channels' means and standard deviations are held against.
+struct MomentTargets {
+    mean: Vec<f64>,
+    mean_divisor: f64,
+    deviation: Vec<f64>,
+    deviation_divisor: f64,
+    /// What is added to every variance.
+    floor: f64,
+}
+
+/// The distance of the moments, and its gradient at features F: each channel of F times its factor, plus its bias.
+struct MomentGradient {
+    distance: f64,
+    factors: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl MomentTargets {
+    fn new(gram: &Symmetric, mean: Vec<f64>, variance: &[f64]) -> Self {
+        let floor = variance_floor(gram.diagonal().into_iter().map(f64::from).sum());
+        let deviation: Vec<f64> = variance.iter().map(|variance| (variance + floor).sqrt()).collect();
+        let energy = |of: &[f64]| of.iter().map(|number| number * number).sum::<f64>().max(LEAST_ENERGY);
+        let (mean_divisor, deviation_divisor) = (energy(&mean), energy(&deviation));
+        Self { mean, mean_divisor, deviation, deviation_divisor, floor }
+    }
+
+    /// `weight` is what the gradient is multiplied by, the part of a single pixel included.
+    fn distance(&self, mean: &[f64], variance: &[f64], weight: f64) -> MomentGradient {
+        let slope = 2.0 * weight;
+        let mut distance = 0.0;
+        let (mut factors, mut bias) = (Vec::with_capacity(mean.len()), Vec::with_capacity(mean.len()));
+        let wanted = self.mean.iter().zip(&self.deviation);
+        for ((mean, variance), (want_mean, want_deviation)) in mean.iter().zip(variance).zip(wanted) {
+            let deviation = (variance + self.floor).sqrt();
+            let (by_mean, by_deviation) = (mean - want_mean, deviation - want_deviation);
+            distance += by_mean * by_mean / self.mean_divisor + by_deviation * by_deviation / self.deviation_divisor;
+            // d(mean)/dF = 1/n, and d(deviation)/dF = (F - mean) / (n deviation).
+            let factor = slope * by_deviation / (self.deviation_divisor * deviation);
+            factors.push(factor as f32);
+            bias.push((slope * by_mean / self.mean_divisor - factor * mean) as f32);
+        }
+        MomentGradient { distance, factors, bias }
+    }
+}
+
+/// The mean and the variance of every channel of features, whose normalised Gram matrix has their mean squares on its diagonal.
+fn moments<L: Line>(gram: &Symmetric, features: &Activations<L>) -> (Vec<f64>, Vec<f64>) {
+    let (channels, pixels) = (gram.channels() as f64, features.shape().pixels() as f64);
+    let mean: Vec<f64> = features.channel_sums().into_iter().map(|sum| sum / pixels).collect();
+    let squares = gram.diagonal().into_iter().map(|square| f64::from(square) * channels);
+    let variance = squares.zip(&mean).map(|(square, mean)| (square - mean * mean).max(0.0)).collect();
+    (mean, variance)
+}
+
 /// F F^T / (c h w).
-pub(super) fn normalised_gram<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Symmetric {
+fn normalised_gram<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Symmetric {
     let mut matrix = kernels.gram(features);
     scale(&mut matrix, (1.0 / count(features)) as f32);
     matrix
@@ -97,15 +215,6 @@ pub(super) fn normalised_gram<K: Kernels>(kernels: &K, features: &Activations<K:
 /// The matrix times a number.
 fn scale(matrix: &mut Symmetric, factor: f32) {
     matrix.lanes_mut().iter_mut().for_each(|lanes| lanes.0.iter_mut().for_each(|number| *number *= factor));
-}
-
-/// Adds a part of one matrix to another.
-pub(super) fn add_part(sum: &mut Symmetric, part: f64, of: &Symmetric) {
-    for (sum, more) in sum.lanes_mut().iter_mut().zip(of.lanes()) {
-        for (sum, more) in sum.0.iter_mut().zip(more.0) {
-            *sum += part as f32 * more;
-        }
-    }
 }
 
 fn count<L: Line>(of: &Activations<L>) -> f64 {
