@@ -77,7 +77,7 @@ const FAST: Plan = Plan {
     optimiser: OptimiserChoice::Lbfgs,
     learning_rate: FIRST_STEP,
     size: SizeOption::Longest(512),
-    stages: StagePlan::Growing(&[24, 12, 8, 6, 5]),
+    stages: StagePlan::Growing(&[28, 14, 10, 8, 7]),
     report_every: 5,
 };
 

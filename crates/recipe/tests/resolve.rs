@@ -75,7 +75,7 @@ fn classic_is_the_published_recipe_to_the_letter() {
 #[test]
 fn fast_is_paint_with_fewer_epochs() {
     let (fast, paint) = (resolve(&[("preset", "fast")]), resolve(&[]));
-    assert_eq!(stages(&fast), ["128x96:24", "181x136:12", "256x192:8", "362x272:6", "512x384:5"]);
+    assert_eq!(stages(&fast), ["128x96:28", "181x136:14", "256x192:10", "362x272:8", "512x384:7"]);
     assert_eq!((fast.objective, fast.optimiser, fast.weights), (paint.objective, paint.optimiser, paint.weights));
     assert_eq!(fast.report_every, 5);
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Holds `fast` against `classic`: for every pair, the total loss that `fast` ends with at 300x200 beside the one that
-`classic`'s first stage ends with, and how many full-size epochs and seconds `fast` needed to come below it.
+"""Holds L-BFGS from coarse to fine against the published recipe's Adam, on the recipe's objective: for every pair, the total
+loss that it ends with at 300x200 beside the one that `classic`'s first stage ends with, and how many full-size epochs it
+needed to come below it.
 
     cargo build --release
-    python tools/presets.py target/release/impasto [NAME=CONTENT,STYLE ...]
+    python tools/optimisers.py target/release/impasto [NAME=CONTENT,STYLE ...]
 
 Without pairs it takes those of assets/samples. Prints the table of docs/performance.md.
 """
@@ -15,14 +16,16 @@ PAIRS = [(photograph, "painting.jpg") for photograph in PHOTOGRAPHS] + [
     ("astronaut.jpg", "chelsea.png"),
     ("coffee.png", "rocket.jpg"),
 ]
-# Of the stages of `fast`, as a part of the full size's: half the sides, and all of them.
+ADAM = ["--stages", "300x200:500:200"]
+LBFGS = ["--optimiser", "lbfgs", "--learning-rate", "0.1", "--stages", "150x100:48,300x200:24"]
+# Of the stages of L-BFGS, as a part of the full size's: half the sides, and all of them.
 PIXELS = {1: 0.25, 2: 1.0}
 
 
 def entries(impasto, content, style, *recipe):
     with tempfile.NamedTemporaryFile(suffix=".png") as result:
         command = [impasto, "stylize", "--content", content, "--style", style, "-o", result.name, "--backbone", "vgg16",
-                   "--device", "cpu", "--losses", "json", "--report-every", "1", *recipe]
+                   "--device", "cpu", "--losses", "json", "--report-every", "1", "--preset", "classic", *recipe]
         lines = subprocess.check_output(command, stderr=subprocess.DEVNULL).splitlines()
     return [json.loads(line) for line in lines]
 
@@ -33,20 +36,20 @@ def main():
     pairs = [(name, *paths.split(",")) for name, paths in pairs] or [
         (f"{pathlib.Path(content).stem}, {pathlib.Path(style).stem}", ROOT / content, ROOT / style)
         for content, style in PAIRS]
-    print("| pair | total, `fast` / `classic` | `fast` | `classic` | full-size epochs, all | until below `classic` |")
+    print("| pair | total, L-BFGS / Adam | L-BFGS | Adam | full-size epochs, all | until below Adam |")
     print("|---|---|---|---|---|---|", flush=True)
     for name, content, style in pairs:
-        classic = entries(impasto, content, style, "--preset", "classic", "--stages", "300x200:500:200")[-1]["total"]
-        fast = entries(impasto, content, style, "--preset", "fast", "--size", "300x200")
-        first_stage = max(entry["epoch"] for entry in fast if entry["stage"] == 1)
+        adam = entries(impasto, content, style, *ADAM)[-1]["total"]
+        lbfgs = entries(impasto, content, style, *LBFGS)
+        first_stage = max(entry["epoch"] for entry in lbfgs if entry["stage"] == 1)
 
         def spent(entry):
             before = first_stage * PIXELS[1] if entry["stage"] == 2 else 0
             return before + entry["epoch"] * PIXELS[entry["stage"]]
 
-        last = fast[-1]
-        below = [spent(entry) for entry in fast if entry["stage"] == 2 and entry["total"] <= classic]
-        print(f"| {name} | **{last['total'] / classic:.2f}** | {last['total']:.2f} | {classic:.2f} | {spent(last):.0f} "
+        last = lbfgs[-1]
+        below = [spent(entry) for entry in lbfgs if entry["stage"] == 2 and entry["total"] <= adam]
+        print(f"| {name} | **{last['total'] / adam:.2f}** | {last['total']:.2f} | {adam:.2f} | {spent(last):.0f} "
               f"| {min(below, default=float('nan')):.0f} |", flush=True)
 
 
