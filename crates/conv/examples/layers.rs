@@ -45,7 +45,7 @@ fn layer<K: Kernels>(kernels: &K, out: usize, shape: Shape) {
     let input = Activations::from_planes(shape, &numbers(shape.channels * shape.pixels()));
     let convolution = K::convolution(shape.channels, out, &numbers(shape.channels * out * 9), &vec![0.1; out]);
     let mut next = Activations::zeros(shape.with_channels(out));
-    let mut gates = Gates::of_relu(next.shape());
+    let mut gates = Gates::new(next.shape(), None);
     let seconds = fastest(|| {
         let next = Some(&mut next);
         let output = Forward { features: None, features_rectified: false, next, pooling: None, gates: &mut gates };

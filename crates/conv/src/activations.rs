@@ -130,8 +130,8 @@ impl<L: Line> Activations<L> {
         });
     }
 
-    /// The sum of every channel's values.
-    pub fn channel_sums(&self) -> Vec<f64> {
+    /// The sum of every channel's values, and that of their squares.
+    pub fn channel_sums(&self) -> Vec<(f64, f64)> {
         let groups = self.shape.blocks().div_ceil(L::PARTS);
         // Channels that share a line lie in one run of lines, and lines where no pixel is are 0.
         let run = L::lines(self.shape) / groups.max(1);
@@ -175,24 +175,30 @@ impl<L: Line> Activations<L> {
 /// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
 const CHUNK: usize = 4096;
 
-/// The sum over lines of one of their parts' 16 numbers.
-fn sums_of_part<L: Line>(lines: &[L], part: usize) -> [f64; LANES] {
+/// The sums over lines of one of their parts' 16 numbers, and of their squares.
+fn sums_of_part<L: Line>(lines: &[L], part: usize) -> [(f64, f64); LANES] {
     // So few numbers are added in f32 that rounding stays small.
     const AT_ONCE: usize = 64;
-    let chunks: Vec<[f64; LANES]> = lines
+    let add = |to: (f64, f64), more: (f64, f64)| (to.0 + more.0, to.1 + more.1);
+    let chunks: Vec<[(f64, f64); LANES]> = lines
         .par_chunks(CHUNK)
         .map(|chunk| {
-            let mut sums = [0f64; LANES];
+            let mut all = [(0.0, 0.0); LANES];
             for lines in chunk.chunks(AT_ONCE) {
-                let mut some = [0f32; LANES];
+                let (mut sums, mut squares) = ([0f32; LANES], [0f32; LANES]);
                 for line in lines {
                     let values = line.part(part);
-                    (0..LANES).for_each(|lane| some[lane] += values[lane]);
+                    for lane in 0..LANES {
+                        sums[lane] += values[lane];
+                        squares[lane] += values[lane] * values[lane];
+                    }
                 }
-                (0..LANES).for_each(|lane| sums[lane] += f64::from(some[lane]));
+                for (lane, all) in all.iter_mut().enumerate() {
+                    *all = add(*all, (f64::from(sums[lane]), f64::from(squares[lane])));
+                }
             }
-            sums
+            all
         })
         .collect();
-    chunks.into_iter().fold([0.0; LANES], |sums, more| std::array::from_fn(|lane| sums[lane] + more[lane]))
+    chunks.into_iter().fold([(0.0, 0.0); LANES], |all, more| std::array::from_fn(|lane| add(all[lane], more[lane])))
 }

@@ -1,7 +1,7 @@
 //! What a gradient goes through between a convolution's input and the output of the layer before.
 
 use crate::{
-    Activations, Gates, Line, Shape,
+    Activations, Gates, Line, Pooling, Shape,
     forward::l2_length,
     gates::CORNERS,
     shared::Shared,
@@ -63,14 +63,21 @@ impl<'a, L: Line> Carried<'a, L> {
     /// When the shapes do not belong together, or the losses look after a ReLU that a pooling follows.
     pub fn new(shape: Shape, back: Backward<'a, L>) -> Self {
         let target = back.gradient.shape();
-        let pooling = !matches!(back.through, Through::Relu(_));
-        assert_eq!(if pooling { target.pooled() } else { target }, shape, "the shape of the gradient");
-        match back.through {
-            Through::Relu(gates) | Through::Maximum(gates) => {
-                assert_eq!(gates.bits.len(), Gates::count(target, pooling), "the gates");
+        let pooling = match back.through {
+            Through::Relu(gates) => {
+                assert_eq!(gates.bits.len(), Gates::count(target, None), "the gates");
+                false
             }
-            Through::L2 { rectified, .. } => assert_eq!(rectified.shape(), target, "the shape of the output"),
-        }
+            Through::Maximum(gates) => {
+                assert_eq!(gates.bits.len(), Gates::count(target, Some(Pooling::Maximum)), "the gates");
+                true
+            }
+            Through::L2 { rectified, .. } => {
+                assert_eq!(rectified.shape(), target, "the shape of the output");
+                true
+            }
+        };
+        assert_eq!(if pooling { target.pooled() } else { target }, shape, "the shape of the gradient");
         if pooling {
             assert!(back.tap != Tap::AfterRelu, "no loss looks between a ReLU and a pooling");
             if back.tap == Tap::None {
@@ -101,16 +108,14 @@ impl<'a, L: Line> Carried<'a, L> {
         // SAFETY: as the caller promises.
         (unsafe { lines(&self.gradient, place, count) }, place.part)
     }
-}
 
-impl<L: Line> Carried<'_, L> {
     /// The corners of so many windows side by side; rows and columns are counted in windows.
     ///
     /// # Safety
     /// Nobody else may hold any of them.
     #[inline(always)]
     #[allow(clippy::mut_from_ref, reason = "what the promise is for")]
-    unsafe fn windows(
+    unsafe fn corners(
         &self,
         block: usize,
         row: usize,
@@ -165,7 +170,7 @@ impl<L: Line> Sink for Carried<'_, L> {
             Through::Maximum(gates) => {
                 let gates = gates.bits[CORNERS * first..][..CORNERS * count].as_chunks::<CORNERS>().0;
                 // SAFETY: every block and pixel is put once, and by one thread all that share a line.
-                let (windows, part) = unsafe { self.windows(block, row, column, count) };
+                let (windows, part) = unsafe { self.corners(block, row, column, count) };
                 for ((values, window), gates) in values.zip(windows).zip(gates) {
                     for (line, open) in window.into_iter().zip(gates) {
                         line.store(simd, part, self.added(simd, values, *open, line, part));
@@ -179,7 +184,7 @@ impl<L: Line> Sink for Carried<'_, L> {
                     rectified.lines()[place.line..][..2 * count].as_chunks::<2>().0
                 });
                 // SAFETY: every block and pixel is put once, and by one thread all that share a line.
-                let (windows, part) = unsafe { self.windows(block, row, column, count) };
+                let (windows, part) = unsafe { self.corners(block, row, column, count) };
                 for ((values, window), (upper, lower)) in values.zip(windows).zip(upper.iter().zip(lower)) {
                     // The length's slope along a corner is that corner over the length; where the ReLU lets nothing pass, 0.
                     let corners = [&upper[0], &upper[1], &lower[0], &lower[1]].map(|line| line.load(simd, part));

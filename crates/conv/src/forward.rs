@@ -14,7 +14,8 @@ pub enum Pooling {
     /// The greatest of each window; of equal ones, the first in reading order.
     Maximum,
     /// The Euclidean length of each window, times this: of the four numbers a, b, c and d the root of
-    /// a² + b² + c² + d² + [`L2_FLOOR`].
+    /// a² + b² + c² + d² + [`L2_FLOOR`]. Of nothing but zeros it makes a little, in channels to spare too; no convolution reads
+    /// these.
     L2(f32),
 }
 
@@ -58,7 +59,7 @@ impl<'a, L: Line> Outputs<'a, L> {
         if let Some(next) = &output.next {
             assert_eq!(next.shape(), next_shape, "the shape of the next layer's input");
         }
-        assert_eq!(output.gates.bits.len(), Gates::count(shape, output.pooling.is_some()), "the gates of {shape:?}");
+        assert_eq!(output.gates.bits.len(), Gates::count(shape, output.pooling), "the gates of {shape:?}");
         Self {
             shape,
             features: output.features.map(|features| Shared::new(features.lines_mut())),
@@ -124,20 +125,29 @@ impl<L: Line> Sink for Outputs<'_, L> {
         let Some(pooling) = self.pooling else { return };
         let (count, shape) = (corners.len(), self.shape.pooled());
         let place = L::place(shape, block, row, column);
-        let gate = CORNERS * ((block * shape.height + row) * shape.width + column);
         // SAFETY: every block and window is put once, and by one thread all that share a line.
-        let (gates, mut next) = unsafe {
-            let gates = self.gates.part(gate..gate + CORNERS * count);
-            (gates, self.next.as_ref().map(|next| lines(next, place, count)))
-        };
-        for ((number, corners), gates) in corners.enumerate().zip(gates.as_chunks_mut::<CORNERS>().0) {
-            let (pooled, open) = match pooling {
-                Pooling::Maximum => maximum(simd, corners),
-                Pooling::L2(gain) => l2(simd, corners, gain),
-            };
-            *gates = open;
+        let mut next = unsafe { self.next.as_ref().map(|next| lines(next, place, count)) };
+        let mut put = |number: usize, pooled: S::V| {
             if let Some(next) = &mut next {
                 next[number].store(simd, place.part, pooled);
+            }
+        };
+        match pooling {
+            Pooling::Maximum => {
+                let gate = CORNERS * ((block * shape.height + row) * shape.width + column);
+                // SAFETY: every block and window is put once.
+                let gates = unsafe { self.gates.part(gate..gate + CORNERS * count) };
+                for ((number, corners), gates) in corners.enumerate().zip(gates.as_chunks_mut::<CORNERS>().0) {
+                    let (pooled, open) = maximum(simd, corners);
+                    *gates = open;
+                    put(number, pooled);
+                }
+            }
+            Pooling::L2(gain) => {
+                for (number, corners) in corners.enumerate() {
+                    let rectified = corners.map(|corner| simd.max(corner, simd.splat(0.0)));
+                    put(number, simd.mul(l2_length(simd, rectified), simd.splat(gain)));
+                }
             }
         }
     }
@@ -153,14 +163,6 @@ fn maximum<S: Simd>(simd: S, [a, b, c, d]: [S::V; CORNERS]) -> (S::V, [u16; CORN
     let (right_above, right_below, below) = (simd.greater(b, a), simd.greater(d, c), simd.greater(lower, upper));
     let (in_upper, in_lower) = (positive & !below, positive & below);
     (greatest, [in_upper & !right_above, in_upper & right_above, in_lower & !right_below, in_lower & right_below])
-}
-
-/// The length of a window after ReLU times the gain, and the gates of the ReLU.
-#[inline(always)]
-fn l2<S: Simd>(simd: S, window: [S::V; CORNERS], gain: f32) -> (S::V, [u16; CORNERS]) {
-    let zero = simd.splat(0.0);
-    let length = l2_length(simd, window.map(|corner| simd.max(corner, zero)));
-    (simd.mul(length, simd.splat(gain)), window.map(|corner| simd.greater(corner, zero)))
 }
 
 /// The length of a window whose ReLU has been taken.

@@ -72,9 +72,9 @@ impl Symmetric {
     /// Adds a number to each of those on the diagonal.
     ///
     /// # Panics
-    /// When there are more of them than channels.
+    /// When there are not as many of them as channels.
     pub fn add_to_diagonal(&mut self, numbers: &[f32]) {
-        assert!(numbers.len() <= self.channels, "numbers of the diagonal");
+        assert_eq!(numbers.len(), self.channels, "numbers of the diagonal");
         for (channel, number) in numbers.iter().enumerate() {
             let lane = self.diagonal_lane(channel);
             self.lanes[lane].0[channel % LANES] += number;

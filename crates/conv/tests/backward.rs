@@ -151,6 +151,6 @@ fn the_first_layer_gives_the_image_its_gradient() {
 fn gates_of_another_layer_are_refused() {
     let kernels = Winograd::new(Form::best());
     let mut case = Case::new(&kernels, (8, 8), None);
-    case.gates = Gates::of_relu(Shape { height: 7, ..case.out });
+    case.gates = Gates::new(Shape { height: 7, ..case.out }, None);
     case.have(&kernels, Tap::None, &noise(8, 36 * 64));
 }

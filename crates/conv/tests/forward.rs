@@ -74,7 +74,7 @@ fn the_relu_of_the_input_is_taken_when_asked_for() {
         let rectified: Vec<f32> = case.planes.iter().map(|value| value.max(0.0)).collect();
         let want = convolved(case.shape, &rectified, case.out.channels, &case.kernel, &case.bias);
         let mut features = Activations::zeros(case.out);
-        let mut gates = Gates::of_relu(case.out);
+        let mut gates = Gates::new(case.out, None);
         let output = Forward {
             features: Some(&mut features),
             features_rectified: false,
@@ -137,7 +137,7 @@ fn nothing_but_pixels_and_channels_is_written_to() {
     fn check<K: Kernels>(kernels: &K, _: f64) {
         let case = Case::new((20, 36), (8, 9));
         let mut next = Activations::zeros(case.out);
-        let mut gates = Gates::of_relu(case.out);
+        let mut gates = Gates::new(case.out, None);
         let output = Forward {
             features: None,
             features_rectified: false,
@@ -214,7 +214,7 @@ fn an_image_loses_nothing_to_rounding() {
 fn a_wrong_shape_is_refused() {
     let case = Case::new((16, 16), (8, 8));
     let mut next = Activations::zeros(Shape { width: 7, ..case.out });
-    let mut gates = Gates::of_relu(case.out);
+    let mut gates = Gates::new(case.out, None);
     let output =
         Forward { features: None, features_rectified: false, next: Some(&mut next), pooling: None, gates: &mut gates };
     let input = Activations::from_planes(case.shape, &case.planes);

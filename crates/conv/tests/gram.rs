@@ -87,10 +87,15 @@ fn channels_are_summed_up() {
             let planes = noise(1, shape.channels * shape.pixels());
             let sums = Activations::<K::Line>::from_planes(shape, &planes).channel_sums();
             assert_eq!(sums.len(), shape.channels);
-            for (have, plane) in sums.into_iter().zip(planes.chunks_exact(shape.pixels())) {
-                let want: f64 = plane.iter().map(|number| f64::from(*number)).sum();
-                let size: f64 = plane.iter().map(|number| f64::from(number.abs())).sum();
-                assert!((have - want).abs() < tolerance * size, "{shape:?}: {have} for {want}");
+            for ((sum, squares), plane) in sums.into_iter().zip(planes.chunks_exact(shape.pixels())) {
+                let numbers = || plane.iter().map(|number| f64::from(*number));
+                let (want, size, want_squares) = (
+                    numbers().sum::<f64>(),
+                    numbers().map(f64::abs).sum::<f64>(),
+                    numbers().map(|n| n * n).sum::<f64>(),
+                );
+                assert!((sum - want).abs() < tolerance * size, "{shape:?}: {sum} for {want}");
+                assert!((squares - want_squares).abs() < 2.0 * tolerance * want_squares, "{shape:?}: {squares}");
             }
         }
     }

@@ -4,13 +4,11 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use impasto_picture::Picture;
-use impasto_recipe::{Fingerprint, Position, Recipe, Size};
+use impasto_recipe::{Canvas, Fingerprint, Position, Recipe, Size};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
-    EngineError,
-    canvas::Canvas,
-    image,
+    EngineError, image,
     optimiser::{Memory, Optimiser},
 };
 
@@ -207,9 +205,10 @@ impl Checkpoint {
                 .collect::<Result<_, _>>()?,
             scalars: scalars.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
         };
+        let side = |pixels: usize| u32::try_from(pixels).map_err(unreadable);
         let canvas = Canvas {
             picture: field(PICTURE)?.parse().map_err(unreadable)?,
-            image: Size::new(width as u32, height as u32),
+            image: Size::new(side(width)?, side(height)?),
         };
         if canvas.picture.width > canvas.image.width || canvas.picture.height > canvas.image.height {
             return Err(CheckpointError::Unreadable(format!(

@@ -2,9 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use impasto_picture::Picture;
-use impasto_recipe::Size;
-
-use crate::canvas::Canvas;
+use impasto_recipe::{Canvas, Size};
 
 /// The mean of ImageNet's pixels, by channel.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod algebra;
-mod canvas;
 mod checkpoint;
 mod device;
 mod error;

@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 use impasto_picture::Picture;
-use impasto_recipe::{Fingerprint, Position, ProgressEntry};
+use impasto_recipe::{Canvas, Fingerprint, Position, ProgressEntry};
 
-use crate::{Checkpoint, EngineError, canvas::Canvas, image, optimiser::Optimiser};
+use crate::{Checkpoint, EngineError, image, optimiser::Optimiser};
 
 /// Whether a run is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,10 @@
 use candle_core::{DType, Device, Tensor};
 use impasto_conv::Tiles;
 use impasto_picture::{Filter, Picture};
-use impasto_recipe::{Fingerprint, Objective, Position, Precision, Recipe, Size, Stage, StyleFit};
+use impasto_recipe::{Canvas, Fingerprint, Objective, Position, Precision, Recipe, Size, Stage, StyleFit};
 
 use crate::{
     Checkpoint, EngineError, Flow, Observer, Snapshot,
-    canvas::Canvas,
     device::DeviceName,
     image,
     network::{Aim, Backend, FusedNetwork, PlainNetwork, TermWeights, WeighedStyle},
@@ -247,7 +246,7 @@ impl Run<'_> {
         weighed
             .map(|(picture, &weight)| {
                 let size = style_size(picture.size(), stage, self.recipe.style_fit);
-                let image = self.image_of(picture, Canvas::bare(size))?;
+                let image = self.image_of(picture, Canvas::without_margin(size))?;
                 Ok(WeighedStyle { image, weight })
             })
             .collect()

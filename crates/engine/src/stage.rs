@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
-use impasto_recipe::{LossWeights, Position, ProgressEntry, Stage};
+use impasto_recipe::{Canvas, LossWeights, Position, ProgressEntry, Stage};
 
 use crate::{
     EngineError,
     algebra::add_scaled,
-    canvas::Canvas,
     network::{FeatureNetwork, Terms},
     optimiser::{Here, Optimiser},
     tv::TotalVariation,
@@ -166,7 +165,7 @@ mod tests {
         let mut run = StageRun {
             number: 1,
             stage: Stage { size: Size::new(16, 16), epochs: 9, decay: Some(3) },
-            canvas: Canvas::bare(Size::new(16, 16)),
+            canvas: Canvas::without_margin(Size::new(16, 16)),
             smoothness: TotalVariation::Absolute,
             weights: LossWeights { content: 1.0, style: 1.0, tv: 1.0 },
             base_rate: 1.0,

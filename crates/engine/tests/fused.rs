@@ -103,6 +103,30 @@ fn says_what_the_plain_one_says<K: Kernels + 'static>(
 }
 
 #[test]
+fn pictures_of_one_colour_are_compared_too() {
+    let backbone = seeded(Architecture::Vgg16, 16, 3);
+    let plain = PlainNetwork::new(&backbone, DType::F32, &Device::Cpu).unwrap();
+    let fused = FusedNetwork::f32(&backbone);
+    let of_colour = |value: f32| Tensor::full(value, (1, 3, 160, 192), &Device::Cpu).unwrap();
+    for (content, style, image) in [(0.7, -1.5, 0.7), (-2.0, -2.0, 0.3), (0.5, 0.5, 0.5)] {
+        let styles = [WeighedStyle { image: of_colour(style), weight: 1.0 }];
+        let content = of_colour(content);
+        let aim = Aim { objective: Objective::Relative, content: &content, styles: &styles, weights: WEIGHTS };
+        let [want, have] = [&plain as &dyn Backend, &fused].map(|network| {
+            let (terms, gradient) = network.aim(&aim).unwrap().terms_and_gradient(&of_colour(image)).unwrap();
+            let length = length(&gradient);
+            [number(&terms.content), number(&terms.style), length]
+        });
+        for (have, want) in have.into_iter().zip(want) {
+            assert!(
+                have.is_finite() && (have - want).abs() < 1e-3 * want.max(1e-3),
+                "{style}, {image}: {have} for {want}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_gradient_in_bf16_is_no_further_from_the_exact_one_than_pytorchs() {
     for theirs in golden_json("autocast.json").as_array().unwrap() {
         let backbone = parity::backbone(theirs["backbone"].as_str().unwrap());

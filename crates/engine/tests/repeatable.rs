@@ -6,7 +6,7 @@ use impasto_engine::{
     Checkpoint, CheckpointError, DeviceName, Engine, EngineError, EngineSettings, Flow, Observer, Outcome, Snapshot,
     Subject, vgg::Architecture,
 };
-use impasto_picture::{Format, Picture};
+use impasto_picture::{Filter, Format, Picture};
 use impasto_recipe::{Limits, Options, Position, Precision, ProgressEntry, Recipe, Size};
 use support::{SplitMix64, seeded};
 
@@ -202,6 +202,43 @@ fn damaged_checkpoints_are_refused_and_never_panic() {
         let place = numbers.next_u64() as usize % bytes.len().min(600);
         bent[place] ^= 1 << (numbers.next_u64() % 8);
         drop(Checkpoint::decode(&bent));
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_picture_does_not_fit_its_image_is_refused() {
+    let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
+    let bytes = checkpoint.encode().unwrap();
+    let place = bytes.windows(5).position(|window| window == b"24x18").unwrap();
+    for size in [b"00x18", b"99x18", b"24x99", b"24-18"] {
+        let mut bent = bytes.clone();
+        bent[place..][..5].copy_from_slice(size);
+        assert!(Checkpoint::decode(&bent).is_err(), "{}", String::from_utf8_lossy(size));
+    }
+    let mut smaller = bytes.clone();
+    smaller[place..][..5].copy_from_slice(b"23x18");
+    let smaller = Checkpoint::decode(&smaller).unwrap();
+    let refused = engine(2).paint(&two_stages("relative"), &subject(), Some(&smaller), &mut Listener::default());
+    assert!(matches!(refused, Err(EngineError::Checkpoint(CheckpointError::OtherRecipe { .. }))));
+}
+
+#[test]
+fn the_margin_is_cut_off_where_it_was_put_on() {
+    // Steps of all but no length, at sizes whose margins are not the same on both sides.
+    let recipe = recipe(&[
+        ("stages", "37x29:1"),
+        ("objective", "relative"),
+        ("optimiser", "adam"),
+        ("learning_rate", "1e-9"),
+        ("style_weights", "1,1"),
+    ]);
+    let Outcome::Finished(have) = engine(2).paint(&recipe, &subject(), None, &mut Listener::default()).unwrap() else {
+        panic!("nobody stopped it")
+    };
+    let want = subject().content.resized(Size::new(37, 29), Filter::Bicubic);
+    assert_eq!(have.size(), want.size());
+    for (have, want) in have.rgb().iter().zip(want.rgb()) {
+        assert!((have - want).abs() < 1e-5, "{have} for {want}");
     }
 }
 

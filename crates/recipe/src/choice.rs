@@ -54,7 +54,8 @@ named! {
     Objective {
         /// Features before ReLU, maximum pooling, mean squared differences; content at the last convolution of block 4.
         Published = "published",
-        /// Features after ReLU, average pooling, every term divided by the energy of its target; content at conv4_2.
+        /// Features after ReLU, L2 pooling, every term divided by the energy of its target, style by Gram matrices and by the
+        /// channels' means and deviations; content at conv4_2.
         Relative = "relative",
     }
 }

@@ -2,6 +2,7 @@
 //! resolve to, the [`ProgressEntry`] reported on the way, and the [`Fingerprint`] of what computed it.
 #![forbid(unsafe_code)]
 
+mod canvas;
 mod choice;
 mod fingerprint;
 mod options;
@@ -10,6 +11,7 @@ mod progress;
 mod recipe;
 mod size;
 
+pub use canvas::Canvas;
 pub use choice::{BackboneChoice, Objective, OptimiserChoice, Precision, UnknownName};
 pub use fingerprint::Fingerprint;
 pub use options::{OptionError, Options};

@@ -9,15 +9,15 @@ named! {
         Paint = "paint",
         /// The published recipe in two stages, 300x200 and 1200x800.
         Classic = "classic",
-        /// A sketch: what `paint` does, in a third of the time.
+        /// A sketch: what `paint` does, in two fifths of the time.
         Fast = "fast",
     }
 }
 
 /// How a preset comes to its stages.
 pub(crate) enum StagePlan {
-    /// These, whatever the final size.
-    Fixed(&'static [FixedStage]),
+    /// These parts of the final size.
+    Parts(&'static [StagePart]),
     /// From about [`COARSEST`] pixels on the longest side up to the final size, each larger than the one before by √2: so the
     /// broad forms and their strokes come out alike at every final size. The first stage has the first of these epochs, and
     /// so on; the last number serves all stages that are left.
@@ -25,7 +25,7 @@ pub(crate) enum StagePlan {
 }
 
 /// One stage, as a part of the final size.
-pub(crate) struct FixedStage {
+pub(crate) struct StagePart {
     /// Its sides, as a multiple of the final size's.
     pub scale: f64,
     pub epochs: u32,
@@ -65,9 +65,9 @@ const CLASSIC: Plan = Plan {
     optimiser: OptimiserChoice::Adam,
     learning_rate: 0.01,
     size: SizeOption::Exact(Size::new(1200, 800)),
-    stages: StagePlan::Fixed(&[
-        FixedStage { scale: 0.25, epochs: 500, decay: Some(200) },
-        FixedStage { scale: 1.0, epochs: 300, decay: Some(100) },
+    stages: StagePlan::Parts(&[
+        StagePart { scale: 0.25, epochs: 500, decay: Some(200) },
+        StagePart { scale: 1.0, epochs: 300, decay: Some(100) },
     ]),
     report_every: 50,
 };
@@ -85,9 +85,8 @@ impl StagePlan {
     /// The stages up to the final size.
     pub fn stages(&self, last: Size) -> Vec<Stage> {
         match self {
-            Self::Fixed(stages) => {
-                let stage =
-                    |&FixedStage { scale, epochs, decay }: &_| Stage { size: last.scaled(scale), epochs, decay };
+            Self::Parts(stages) => {
+                let stage = |&StagePart { scale, epochs, decay }: &_| Stage { size: last.scaled(scale), epochs, decay };
                 stages.iter().map(stage).collect()
             }
             Self::Growing(epochs) => {

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackboneChoice, Objective, OptimiserChoice, OptionError, Options, Position, Precision, Preset, Size, SizeOption,
+    BackboneChoice, Canvas, Objective, OptimiserChoice, OptionError, Options, Position, Precision, Preset, Size,
+    SizeOption,
     choice::named,
     preset::{Plan, SHORTEST_SIDE},
     size::whole,
@@ -82,7 +83,7 @@ impl LossWeights {
 /// What a recipe may ask for at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Pixels of a stage.
+    /// Pixels of a stage, its margin's included.
     pub stage_pixels: u64,
     /// Epochs of all stages together.
     pub epochs: u32,
@@ -141,7 +142,7 @@ impl Options {
         let plan = preset.plan();
         let objective = self.objective.unwrap_or(plan.objective);
         let stages = self.resolve_stages(plan, content)?;
-        check_stages(&stages, limits)?;
+        check_stages(&stages, objective, limits)?;
         let keeps_shape = matches!(self.size.unwrap_or(plan.size), SizeOption::Longest(_)) && self.stages.is_none();
         let style_fit =
             if objective == Objective::Relative || keeps_shape { StyleFit::Keep } else { StyleFit::Stretch };
@@ -226,7 +227,7 @@ impl Options {
     }
 }
 
-fn check_stages(stages: &[Stage], limits: &Limits) -> Result<(), OptionError> {
+fn check_stages(stages: &[Stage], objective: Objective, limits: &Limits) -> Result<(), OptionError> {
     let refuse = |reason: String| Err(OptionError::new("stages", reason));
     for (number, stage) in (1..).zip(stages) {
         let size = stage.size;
@@ -238,10 +239,12 @@ fn check_stages(stages: &[Stage], limits: &Limits) -> Result<(), OptionError> {
                 ),
             ));
         }
-        if size.pixels() > limits.stage_pixels {
+        let image = Canvas::new(size, objective).image;
+        if image.pixels() > limits.stage_pixels {
+            let margin = if image == size { "" } else { "with its margin " };
             return Err(OptionError::new(
                 "size",
-                format!("stage {number} would be {size}, above the limit of {} pixels", limits.stage_pixels),
+                format!("stage {number} would be {size}, {margin}above the limit of {} pixels", limits.stage_pixels),
             ));
         }
     }
@@ -256,7 +259,7 @@ fn check_stages(stages: &[Stage], limits: &Limits) -> Result<(), OptionError> {
     Ok(())
 }
 
-/// What a strength multiplies the style loss's weight by: as much up at 1 as down at 0, and nothing at 0.5.
+/// What a strength multiplies the style loss's weight by: 1/20 at 0, 1 at 0.5, 20 at 1.
 fn weight_factor(strength: f64) -> Result<f64, OptionError> {
     const FURTHEST: f64 = 20.0;
     if (0.0..=1.0).contains(&strength) {
@@ -288,14 +291,19 @@ impl Recipe {
         self.stages.last().map_or(Size::new(1, 1), |stage| stage.size)
     }
 
-    /// The part of the work that is done at `position`, from 0 to 1; epochs are weighed by their stage's pixels.
+    /// The pixels that an epoch of a stage computes, its margin's included.
+    fn computed_pixels(&self, stage: &Stage) -> f64 {
+        Canvas::new(stage.size, self.objective).image.pixels() as f64
+    }
+
+    /// The part of the work that is done at `position`, from 0 to 1; epochs are weighed by the pixels they compute.
     pub fn fraction_done(&self, position: Position) -> f64 {
         let done = |number: u32, stage: &Stage| match number.cmp(&position.stage) {
             std::cmp::Ordering::Less => stage.epochs,
             std::cmp::Ordering::Equal => position.epoch.min(stage.epochs),
             std::cmp::Ordering::Greater => 0,
         };
-        let work = |epochs: u32, stage: &Stage| f64::from(epochs) * stage.size.pixels() as f64;
+        let work = |epochs: u32, stage: &Stage| f64::from(epochs) * self.computed_pixels(stage);
         let all: f64 = self.stages.iter().map(|stage| work(stage.epochs, stage)).sum();
         let so_far: f64 = (1..).zip(&self.stages).map(|(number, stage)| work(done(number, stage), stage)).sum();
         if all > 0.0 { so_far / all } else { 0.0 }
@@ -306,7 +314,7 @@ impl Recipe {
         let Some(stage) = position.stage.checked_sub(1).and_then(|index| self.stages.get(index as usize)) else {
             return 0.0;
         };
-        let all: f64 = self.stages.iter().map(|s| f64::from(s.epochs) * s.size.pixels() as f64).sum();
-        (1.0 - self.fraction_done(position)) * all / stage.size.pixels() as f64 * seconds_per_epoch
+        let all: f64 = self.stages.iter().map(|s| f64::from(s.epochs) * self.computed_pixels(s)).sum();
+        (1.0 - self.fraction_done(position)) * all / self.computed_pixels(stage) * seconds_per_epoch
     }
 }

@@ -132,6 +132,7 @@ fn a_refusal_names_the_option_and_what_would_be_right() {
         (&[("stages", "15x300:2")], "size", "stage 1 would be 15x300"),
         (&[("size", "99999x99999")], "size", "above the limit"),
         (&[("size", "4294967295x4294967295")], "size", "above the limit"),
+        (&[("stages", "900000x16:1")], "size", "with its margin above the limit"),
         (&[("stages", "300x200")], "stages", "WIDTHxHEIGHT:EPOCHS"),
         (&[("stages", "300x200:0")], "stages", "WIDTHxHEIGHT:EPOCHS"),
         (&[("stages", "300x200:5:0")], "stages", "WIDTHxHEIGHT:EPOCHS"),
@@ -171,7 +172,7 @@ fn a_recipe_survives_json() {
 
 #[test]
 fn the_fraction_weighs_epochs_by_pixels() {
-    let recipe = resolve(&[("stages", "100x100:10,200x200:10")]);
+    let recipe = resolve(&[("stages", "100x100:10,200x200:10"), ("objective", "published")]);
     let at = |stage, epoch| recipe.fraction_done(Position { stage, epoch });
     assert_eq!(at(1, 0), 0.0);
     assert_eq!(at(1, 10), 0.2);
@@ -179,6 +180,14 @@ fn the_fraction_weighs_epochs_by_pixels() {
     assert_eq!(at(2, 10), 1.0);
     let left = recipe.seconds_left(Position { stage: 1, epoch: 5 }, 1.0);
     assert!((left - 45.0).abs() < 1e-9, "5 small epochs and 10 of four times the pixels: {left}");
+}
+
+#[test]
+fn the_fraction_counts_the_margin_too() {
+    let recipe = resolve(&[("stages", "100x100:10,300x300:10")]);
+    let (small, large) = (160.0 * 160.0, 336.0 * 336.0);
+    let done = recipe.fraction_done(Position { stage: 1, epoch: 10 });
+    assert!((done - small / (small + large)).abs() < 1e-9, "{done}");
 }
 
 proptest! {

@@ -19,7 +19,7 @@ pub struct Settings {
     pub max_styles: NonZeroUsize,
     /// Jobs that may wait in the queue; further ones are refused until there is room. Default: 1000.
     pub max_queued: u64,
-    /// Pixels of a stage, and so of a result, at the most. Default: 16 million.
+    /// Pixels of a stage, its margin's included, at the most. Default: 16 million.
     pub max_stage_pixels: u64,
     /// Epochs of a job at the most, over all of its stages. Default: 20000.
     pub max_epochs: u32,

@@ -91,7 +91,7 @@ pub fn layer<K: Kernels>(
         &vec![1.0; (out.channels + 40) * out.pixels()],
     );
     next.reshape(if pooling.is_some() { out.pooled() } else { out });
-    let mut gates = if pooling.is_some() { Gates::of_pooling(out) } else { Gates::of_relu(out) };
+    let mut gates = Gates::new(out, pooling);
     let output = Forward {
         features: Some(&mut features),
         features_rectified,

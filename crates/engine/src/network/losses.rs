@@ -1,6 +1,6 @@
 //! The content and style terms at one layer, with their gradients. Features are (channels, height * width).
 
-use candle_core::{DType, IndexOp, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 /// Below this a target has no energy worth dividing by: a black picture's.
 pub(crate) const LEAST_ENERGY: f64 = 1e-12;
@@ -10,7 +10,7 @@ pub(crate) fn gram(features: &Tensor) -> Result<Tensor> {
     features.matmul(&features.t()?)? / features.elem_count() as f64
 }
 
-/// What features or Gram matrices are held against.
+/// What features, Gram matrices or moments are held against.
 pub(crate) struct Target {
     want: Tensor,
     /// What the squared differences are divided by: their number, or the target's energy.
@@ -92,9 +92,8 @@ impl StyleTarget {
     pub fn new(want: StyleStatistics, relative: bool) -> Result<Self> {
         let StyleStatistics { gram, mean, variance } = want;
         let moments = if relative {
-            let channels = gram.dim(0)?;
-            let diagonal = (0..channels).map(|channel| gram.i((channel, channel))).collect::<Result<Vec<_>>>()?;
-            let energy = Tensor::stack(&diagonal, 0)?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            let diagonal = (&gram * Tensor::eye(gram.dim(0)?, gram.dtype(), gram.device())?)?;
+            let energy = diagonal.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             let floor = variance_floor(energy);
             let deviation = (variance + floor)?.sqrt()?;
             Some(MomentTargets { mean: Target::new(mean, true)?, deviation: Target::new(deviation, true)?, floor })

@@ -106,6 +106,7 @@ async fn options_that_cannot_be() {
         ("size", "0", "size"),
         ("size", "20x4", "size"),
         ("size", "1000x1000", "size"),
+        ("strength", "1.5", "strength"),
         ("stages", "300x200", "stages"),
         ("epochs", "-1", "epochs"),
         ("epochs", "2000", "epochs"),

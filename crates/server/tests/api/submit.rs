@@ -76,6 +76,13 @@ async fn every_option_is_heard() {
 }
 
 #[tokio::test]
+async fn strength_is_what_the_style_counts() {
+    let server = Server::start().await;
+    let job: Value = server.submit(small_form().text("strength", "1")).await.json().await.unwrap();
+    assert_eq!(job["recipe"]["weights"]["style"], 50.0);
+}
+
+#[tokio::test]
 async fn options_may_stand_before_the_pictures() {
     let server = Server::start().await;
     let form = Form::new()

@@ -197,7 +197,7 @@ fn outputs(kernels: &Tiles, (inn, out): (usize, usize), (height, width): (usize,
         features_rectified: false,
         next: Some(&mut next),
         pooling: Some(Pooling::Maximum),
-        gates: &mut Gates::of_pooling(output),
+        gates: &mut Gates::new(output, Some(Pooling::Maximum)),
     };
     kernels.forward(&convolution, &Activations::from_planes(shape, &noise(inn * height * width)), false, forward);
     let gram = kernels.gram(&features);

@@ -40,6 +40,10 @@ struct Trace<L> {
     features: Option<Activations<L>>,
 }
 
+fn pooling(taps: Taps) -> Pooling {
+    if taps.relative() { Pooling::L2(L2_GAIN as f32) } else { Pooling::Maximum }
+}
+
 /// Whether a layer's features outlive the forward pass.
 fn keeps<K: Kernels>(taps: Taps, layer: &Layer<K>) -> bool {
     taps.any(&layer.place) || (taps.relative() && layer.pooled)
@@ -63,7 +67,7 @@ impl<K: Kernels> Passes<K> {
             size = if layer.pooled { shape.pooled() } else { shape };
             Trace {
                 shape,
-                gates: if layer.pooled { Gates::of_pooling(shape) } else { Gates::of_relu(shape) },
+                gates: Gates::new(shape, layer.pooled.then_some(pooling(taps))),
                 features: keeps(taps, layer).then(|| Activations::zeros(shape)),
             }
         });
@@ -85,7 +89,6 @@ impl<K: Kernels> Passes<K> {
         K::image(image, &mut self.image);
         // Features serve as the next layer's input too, unless a pooling lies between, or a ReLU that is not taken on the way.
         let features_serve = relative || K::RECTIFY;
-        let pooling = if relative { Pooling::L2(L2_GAIN as f32) } else { Pooling::Maximum };
         for number in 0..layers.len() {
             let layer = &layers[number];
             let (before, rest) = self.traces.split_at_mut(number);
@@ -106,7 +109,7 @@ impl<K: Kernels> Passes<K> {
                 features: trace.features.as_mut(),
                 features_rectified: relative,
                 next: passes_on.then_some(&mut self.spare),
-                pooling: layer.pooled.then_some(pooling),
+                pooling: layer.pooled.then_some(pooling(self.taps)),
                 gates: &mut trace.gates,
             };
             kernels.forward(&layer.forward, input, rectify, output);

@@ -58,7 +58,7 @@ pub(super) struct StyleTarget {
     moments: Option<MomentTargets>,
 }
 
-/// What a style image's features say of it, or the weighed sum of several.
+/// What a style image's features say of it, or the weighed mean of several.
 pub(super) struct StyleStatistics {
     gram: Symmetric,
     /// Of each channel.
@@ -84,7 +84,7 @@ impl StyleStatistics {
     /// Of these features.
     pub fn of<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Self {
         let gram = normalised_gram(kernels, features);
-        let (mean, variance) = moments(&gram, features);
+        let (mean, variance) = moments(features);
         Self { gram, mean, variance }
     }
 
@@ -115,7 +115,7 @@ impl StyleTarget {
         Self { want: gram, divisor, moments }
     }
 
-    /// The distance of features, and its gradient, times `weight`.
+    /// The distance of features, and `weight` times its gradient.
     pub fn distance<K: Kernels>(
         &self,
         kernels: &K,
@@ -124,8 +124,8 @@ impl StyleTarget {
     ) -> (f64, StyleGradient) {
         let mut matrix = normalised_gram(kernels, features);
         let of_moments = self.moments.as_ref().map(|target| {
-            let (mean, variance) = moments(&matrix, features);
-            target.distance(&mean, &variance, weight / features.shape().pixels() as f64)
+            let (mean, variance) = moments(features);
+            target.distance(&mean, &variance, features.shape().pixels(), weight)
         });
         let factor = (4.0 * weight / (self.divisor * count(features))) as f32;
         let chunks = matrix.lanes_mut().par_chunks_mut(CHUNK).zip(self.want.lanes().par_chunks(CHUNK));
@@ -177,9 +177,9 @@ impl MomentTargets {
         Self { mean, mean_divisor, deviation, deviation_divisor, floor }
     }
 
-    /// `weight` is what the gradient is multiplied by, the part of a single pixel included.
-    fn distance(&self, mean: &[f64], variance: &[f64], weight: f64) -> MomentGradient {
-        let slope = 2.0 * weight;
+    /// Of features of so many pixels; the gradient alone is multiplied by `weight`.
+    fn distance(&self, mean: &[f64], variance: &[f64], pixels: usize, weight: f64) -> MomentGradient {
+        let slope = 2.0 * weight / pixels as f64;
         let mut distance = 0.0;
         let (mut factors, mut bias) = (Vec::with_capacity(mean.len()), Vec::with_capacity(mean.len()));
         let wanted = self.mean.iter().zip(&self.deviation);
@@ -196,13 +196,15 @@ impl MomentTargets {
     }
 }
 
-/// The mean and the variance of every channel of features, whose normalised Gram matrix has their mean squares on its diagonal.
-fn moments<L: Line>(gram: &Symmetric, features: &Activations<L>) -> (Vec<f64>, Vec<f64>) {
-    let (channels, pixels) = (gram.channels() as f64, features.shape().pixels() as f64);
-    let mean: Vec<f64> = features.channel_sums().into_iter().map(|sum| sum / pixels).collect();
-    let squares = gram.diagonal().into_iter().map(|square| f64::from(square) * channels);
-    let variance = squares.zip(&mean).map(|(square, mean)| (square - mean * mean).max(0.0)).collect();
-    (mean, variance)
+/// The mean and the variance of every channel of features.
+fn moments<L: Line>(features: &Activations<L>) -> (Vec<f64>, Vec<f64>) {
+    let pixels = features.shape().pixels() as f64;
+    let of_channel = |(sum, squares): (f64, f64)| {
+        let mean = sum / pixels;
+        // Rounding may leave a little less than nothing.
+        (mean, (squares / pixels - mean * mean).max(0.0))
+    };
+    features.channel_sums().into_iter().map(of_channel).unzip()
 }
 
 /// F F^T / (c h w).

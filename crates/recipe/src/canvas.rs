@@ -4,20 +4,20 @@
 //! `relative` works on a larger image, whose margin continues the picture as mirrors would, and which is cut off at the end.
 //! Its sides are multiples of what four poolings halve, so that no row or column is dropped from any of them.
 
-use impasto_recipe::{Objective, Size};
+use crate::{Objective, Size};
 
 /// Pixels on every side at the least.
 const MARGIN: u32 = 16;
-/// The same while the image is small: what is laid down then stays, and a frame would too.
+/// The same while the picture is small: what is laid down then stays, and a frame would too.
 const COARSE_MARGIN: u32 = 24;
-/// The longest side of a small image.
+/// The longest side of a small picture, in pixels, at the most.
 const COARSE: u32 = 255;
 /// What a side of the image is a multiple of.
 const MULTIPLE: u32 = 16;
 
 /// A picture, and the image around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Canvas {
+pub struct Canvas {
     /// What is kept in the end.
     pub picture: Size,
     /// What is optimised.
@@ -28,7 +28,11 @@ impl Canvas {
     /// The canvas on which an objective paints a picture of this size.
     pub fn new(picture: Size, objective: Objective) -> Self {
         let margin = if picture.longest_side() <= COARSE { COARSE_MARGIN } else { MARGIN };
-        let around = |side: u32| (side + 2 * margin).next_multiple_of(MULTIPLE);
+        // No stage comes near the end of u32; until the limits are checked, a wish may.
+        let around = |side: u32| {
+            let side = side.saturating_add(2 * margin);
+            side.checked_next_multiple_of(MULTIPLE).unwrap_or(side)
+        };
         let image = match objective {
             Objective::Published => picture,
             Objective::Relative => Size::new(around(picture.width), around(picture.height)),
@@ -37,7 +41,7 @@ impl Canvas {
     }
 
     /// No margin at all.
-    pub fn bare(size: Size) -> Self {
+    pub fn without_margin(size: Size) -> Self {
         Self { picture: size, image: size }
     }
 
@@ -80,12 +84,17 @@ mod tests {
 
     #[test]
     fn poolings_drop_nothing_of_a_canvas_with_a_margin() {
-        for side in [16, 17, 33, 300, 512] {
-            let canvas = Canvas::new(Size::new(side, 200), Objective::Relative);
-            assert!(canvas.image.width.is_multiple_of(MULTIPLE) && canvas.image.width >= side + 2 * MARGIN);
-            assert!(canvas.origin().0 >= MARGIN as usize);
+        for (side, margin) in [(16, 24), (17, 24), (255, 24), (256, 16), (300, 16), (512, 16)] {
+            for picture in [Size::new(side, 9), Size::new(9, side)] {
+                let Canvas { image, .. } = Canvas::new(picture, Objective::Relative);
+                for (image, picture) in [(image.width, picture.width), (image.height, picture.height)] {
+                    assert!(image.is_multiple_of(MULTIPLE) && image >= picture + 2 * margin, "{image} for {picture}");
+                    assert!(image < picture + 2 * margin + MULTIPLE, "{image} for {picture}");
+                }
+            }
         }
         let exact = Canvas::new(Size::new(37, 29), Objective::Published);
         assert_eq!((exact.image, exact.origin()), (exact.picture, (0, 0)));
+        Canvas::new(Size::new(u32::MAX, 1), Objective::Relative).origin();
     }
 }
