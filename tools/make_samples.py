@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the photographs in assets/samples from those that scikit-image's wheel carries, and the starry night from the one
-in Debian's package of OpenCV's examples.
+"""Makes the photographs in assets/samples from those that scikit-image's wheel carries, and the starry night from the one in
+Debian's package of OpenCV's examples.
 
 Usage: pip install -r tools/requirements.txt  (of it: pillow)
        python tools/make_samples.py [--wheel scikit_image-0.26.0-….whl] [--deb opencv-doc_….deb]
@@ -8,6 +8,7 @@ Usage: pip install -r tools/requirements.txt  (of it: pillow)
 Without the files it asks pip and apt-get for them. The generated painting beside them comes from make_painting.py. Origins and licences: assets/samples/README.md.
 """
 import argparse
+import hashlib
 import io
 import subprocess
 import tarfile
@@ -23,6 +24,9 @@ SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
 AS_THEY_ARE = ["chelsea.png", "coffee.png", "rocket.jpg"]
 TOO_LARGE = "astronaut.png"
 DEB, PAINTING = "opencv-doc", "./usr/share/doc/opencv-doc/examples/data/starry_night.jpg"
+PAINTING_SHA256 = "accda7a19a90f22a4a922fdc8c230167d7abf5f80882171e2cee125c5f12481d"
+# The painting without the edge of the canvas and the black around it, which would be painted too.
+CANVAS = (26, 20, 726, 580)
 
 
 def read_from_deb(package, name, deb=None):
@@ -36,9 +40,9 @@ def read_from_deb(package, name, deb=None):
             return archive.extractfile(name).read()
 
 
-def smaller_jpeg(data, longest, quality):
-    """As a JPEG that says nothing but its pixels, its longest side that long at the most."""
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
+def smaller_jpeg(data, longest, quality, box=None):
+    """What lies in the box, as a JPEG that says nothing but its pixels, its longest side that long at the most."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB").crop(box)
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=quality)
@@ -57,7 +61,10 @@ def main():
 
     # As PNG the astronaut is 800 KB, too much for a file that every clone carries.
     pictures["astronaut.jpg"] = smaller_jpeg(files[f"skimage/data/{TOO_LARGE}"], 512, 92)
-    pictures["starry-night.jpg"] = smaller_jpeg(read_from_deb(DEB, PAINTING, arguments.deb), 640, 85)
+    painting = read_from_deb(DEB, PAINTING, arguments.deb)
+    if (digest := hashlib.sha256(painting).hexdigest()) != PAINTING_SHA256:
+        raise SystemExit(f"{PAINTING} has the SHA-256 {digest}, not {PAINTING_SHA256}: it is another picture")
+    pictures["starry-night.jpg"] = smaller_jpeg(painting, 640, 85, CANVAS)
 
     SAMPLES.mkdir(parents=True, exist_ok=True)
     for name, data in pictures.items():
