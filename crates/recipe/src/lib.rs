@@ -1,5 +1,6 @@
 //! What is asked for and what is told of it, as plain data: [`Options`] as a person gives them, the [`Recipe`] they
-//! resolve to, the [`ProgressEntry`] reported on the way, and the [`Fingerprint`] of what computed it.
+//! resolve to, the [`Canvas`] that a stage is painted on, the [`ProgressEntry`] reported on the way, and the
+//! [`Fingerprint`] of what computed it.
 #![forbid(unsafe_code)]
 
 mod canvas;
