@@ -96,7 +96,7 @@ async fn missing_and_superfluous_pictures() {
 async fn options_that_cannot_be() {
     let server = Server::start_with(|settings| {
         settings.max_epochs = 1000;
-        settings.max_stage_pixels = 200_000;
+        settings.max_stage_pixels = 250_000;
     })
     .await;
     for (option, text, field) in [
