@@ -48,6 +48,9 @@ pub(crate) struct StyleStatistics {
     gram: Tensor,
     /// Of each channel: (c, 1).
     mean: Tensor,
+    /// The mean's square: (c, 1). Over several styles it comes above the square of their mean by what the channel varies from
+    /// style to style.
+    square_of_mean: Tensor,
     /// Of each channel: (c, 1).
     variance: Tensor,
 }
@@ -65,20 +68,23 @@ impl StyleStatistics {
     pub fn of(features: &Tensor) -> Result<Self> {
         let mean = features.mean_keepdim(1)?;
         let variance = features.broadcast_sub(&mean)?.sqr()?.mean_keepdim(1)?;
-        Ok(Self { gram: gram(features)?, mean, variance })
+        Ok(Self { gram: gram(features)?, square_of_mean: mean.sqr()?, mean, variance })
     }
 
     /// Their sum, each times its weight.
     pub fn weighed<'a>(parts: impl IntoIterator<Item = (&'a Self, f64)>) -> Result<Option<Self>> {
         let mut sum: Option<Self> = None;
         for (part, weight) in parts {
-            let [gram, mean, variance] = [&part.gram, &part.mean, &part.variance].map(|statistic| statistic * weight);
-            let part = Self { gram: gram?, mean: mean?, variance: variance? };
+            let Self { gram, mean, square_of_mean, variance } = part;
+            let [gram, mean, square_of_mean, variance] =
+                [gram, mean, square_of_mean, variance].map(|statistic| statistic * weight);
+            let part = Self { gram: gram?, mean: mean?, square_of_mean: square_of_mean?, variance: variance? };
             sum = Some(match sum {
                 None => part,
                 Some(sum) => Self {
                     gram: (sum.gram + part.gram)?,
                     mean: (sum.mean + part.mean)?,
+                    square_of_mean: (sum.square_of_mean + part.square_of_mean)?,
                     variance: (sum.variance + part.variance)?,
                 },
             });
@@ -90,12 +96,14 @@ impl StyleStatistics {
 impl StyleTarget {
     /// The Gram matrix alone, or, `relative`, the channels' moments too.
     pub fn new(want: StyleStatistics, relative: bool) -> Result<Self> {
-        let StyleStatistics { gram, mean, variance } = want;
+        let StyleStatistics { gram, mean, square_of_mean, variance } = want;
         let moments = if relative {
             let diagonal = (&gram * Tensor::eye(gram.dim(0)?, gram.dtype(), gram.device())?)?;
             let energy = diagonal.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             let floor = variance_floor(energy);
-            let deviation = (variance + floor)?.sqrt()?;
+            // Rounding may leave a little less than nothing.
+            let from_style_to_style = (square_of_mean - mean.sqr()?)?.relu()?;
+            let deviation = ((variance + from_style_to_style)? + floor)?.sqrt()?;
             Some(MomentTargets { mean: Target::new(mean, true)?, deviation: Target::new(deviation, true)?, floor })
         } else {
             None

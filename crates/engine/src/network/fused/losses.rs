@@ -63,8 +63,8 @@ pub(super) struct StyleStatistics {
     gram: Symmetric,
     /// Of each channel.
     mean: Vec<f64>,
-    /// Of each channel.
-    variance: Vec<f64>,
+    /// Of each channel's squares. Unlike variances these may be averaged over styles.
+    mean_square: Vec<f64>,
 }
 
 /// What makes the gradient of features F: S F + b.
@@ -78,14 +78,14 @@ pub(super) struct StyleGradient {
 impl StyleStatistics {
     /// Of no image, for features of so many channels.
     pub fn zeros(channels: usize) -> Self {
-        Self { gram: Symmetric::zeros(channels), mean: vec![0.0; channels], variance: vec![0.0; channels] }
+        Self { gram: Symmetric::zeros(channels), mean: vec![0.0; channels], mean_square: vec![0.0; channels] }
     }
 
     /// Of these features.
     pub fn of<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Self {
         let gram = normalised_gram(kernels, features);
-        let (mean, variance) = moments(features);
-        Self { gram, mean, variance }
+        let (mean, mean_square) = moments(features);
+        Self { gram, mean, mean_square }
     }
 
     /// Adds a part of others.
@@ -95,8 +95,8 @@ impl StyleStatistics {
                 *sum += part as f32 * more;
             }
         }
-        let sums = self.mean.iter_mut().chain(&mut self.variance);
-        for (sum, more) in sums.zip(of.mean.iter().chain(&of.variance)) {
+        let sums = self.mean.iter_mut().chain(&mut self.mean_square);
+        for (sum, more) in sums.zip(of.mean.iter().chain(&of.mean_square)) {
             *sum += part * more;
         }
     }
@@ -105,13 +105,13 @@ impl StyleStatistics {
 impl StyleTarget {
     /// The Gram matrix alone, or, `relative`, the channels' moments too.
     pub fn new(want: StyleStatistics, relative: bool) -> Self {
-        let StyleStatistics { gram, mean, variance } = want;
+        let StyleStatistics { gram, mean, mean_square } = want;
         let divisor = if relative {
             total_energy(gram.lanes()).max(LEAST_ENERGY)
         } else {
             (gram.channels() * gram.channels()) as f64
         };
-        let moments = relative.then(|| MomentTargets::new(&gram, mean, &variance));
+        let moments = relative.then(|| MomentTargets::new(&gram, mean, &mean_square));
         Self { want: gram, divisor, moments }
     }
 
@@ -124,8 +124,8 @@ impl StyleTarget {
     ) -> (f64, StyleGradient) {
         let mut matrix = normalised_gram(kernels, features);
         let of_moments = self.moments.as_ref().map(|target| {
-            let (mean, variance) = moments(features);
-            target.distance(&mean, &variance, features.shape().pixels(), weight)
+            let (mean, mean_square) = moments(features);
+            target.distance(&mean, &mean_square, features.shape().pixels(), weight)
         });
         let factor = (4.0 * weight / (self.divisor * count(features))) as f32;
         let chunks = matrix.lanes_mut().par_chunks_mut(CHUNK).zip(self.want.lanes().par_chunks(CHUNK));
@@ -169,22 +169,23 @@ struct MomentGradient {
 }
 
 impl MomentTargets {
-    fn new(gram: &Symmetric, mean: Vec<f64>, variance: &[f64]) -> Self {
+    fn new(gram: &Symmetric, mean: Vec<f64>, mean_square: &[f64]) -> Self {
         let floor = variance_floor(gram.diagonal().into_iter().map(f64::from).sum());
-        let deviation: Vec<f64> = variance.iter().map(|variance| (variance + floor).sqrt()).collect();
+        let moments = mean.iter().zip(mean_square);
+        let deviation: Vec<f64> = moments.map(|(mean, square)| deviation(*mean, *square, floor)).collect();
         let energy = |of: &[f64]| of.iter().map(|number| number * number).sum::<f64>().max(LEAST_ENERGY);
         let (mean_divisor, deviation_divisor) = (energy(&mean), energy(&deviation));
         Self { mean, mean_divisor, deviation, deviation_divisor, floor }
     }
 
     /// Of features of so many pixels; the gradient alone is multiplied by `weight`.
-    fn distance(&self, mean: &[f64], variance: &[f64], pixels: usize, weight: f64) -> MomentGradient {
+    fn distance(&self, mean: &[f64], mean_square: &[f64], pixels: usize, weight: f64) -> MomentGradient {
         let slope = 2.0 * weight / pixels as f64;
         let mut distance = 0.0;
         let (mut factors, mut bias) = (Vec::with_capacity(mean.len()), Vec::with_capacity(mean.len()));
         let wanted = self.mean.iter().zip(&self.deviation);
-        for ((mean, variance), (want_mean, want_deviation)) in mean.iter().zip(variance).zip(wanted) {
-            let deviation = (variance + self.floor).sqrt();
+        for ((mean, square), (want_mean, want_deviation)) in mean.iter().zip(mean_square).zip(wanted) {
+            let deviation = deviation(*mean, *square, self.floor);
             let (by_mean, by_deviation) = (mean - want_mean, deviation - want_deviation);
             distance += by_mean * by_mean / self.mean_divisor + by_deviation * by_deviation / self.deviation_divisor;
             // d(mean)/dF = 1/n, and d(deviation)/dF = (F - mean) / (n deviation).
@@ -196,15 +197,16 @@ impl MomentTargets {
     }
 }
 
-/// The mean and the variance of every channel of features.
+/// The means of every channel of features, and of its squares.
 fn moments<L: Line>(features: &Activations<L>) -> (Vec<f64>, Vec<f64>) {
     let pixels = features.shape().pixels() as f64;
-    let of_channel = |(sum, squares): (f64, f64)| {
-        let mean = sum / pixels;
-        // Rounding may leave a little less than nothing.
-        (mean, (squares / pixels - mean * mean).max(0.0))
-    };
-    features.channel_sums().into_iter().map(of_channel).unzip()
+    features.channel_sums().into_iter().map(|(sum, squares)| (sum / pixels, squares / pixels)).unzip()
+}
+
+/// The standard deviation, with something added to the variance.
+fn deviation(mean: f64, mean_square: f64, floor: f64) -> f64 {
+    // Rounding may leave a little less than nothing.
+    ((mean_square - mean * mean).max(0.0) + floor).sqrt()
 }
 
 /// F F^T / (c h w).
