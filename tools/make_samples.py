@@ -26,7 +26,7 @@ TOO_LARGE = "astronaut.png"
 DEB, PAINTING = "opencv-doc", "./usr/share/doc/opencv-doc/examples/data/starry_night.jpg"
 PAINTING_SHA256 = "accda7a19a90f22a4a922fdc8c230167d7abf5f80882171e2cee125c5f12481d"
 # The painting without the edge of the canvas and the black around it, which would be painted too.
-CANVAS = (26, 20, 726, 580)
+PAINTED = (26, 20, 726, 580)
 
 
 def read_from_deb(package, name, deb=None):
@@ -64,7 +64,7 @@ def main():
     painting = read_from_deb(DEB, PAINTING, arguments.deb)
     if (digest := hashlib.sha256(painting).hexdigest()) != PAINTING_SHA256:
         raise SystemExit(f"{PAINTING} has the SHA-256 {digest}, not {PAINTING_SHA256}: it is another picture")
-    pictures["starry-night.jpg"] = smaller_jpeg(painting, 640, 85, CANVAS)
+    pictures["starry-night.jpg"] = smaller_jpeg(painting, 640, 85, PAINTED)
 
     SAMPLES.mkdir(parents=True, exist_ok=True)
     for name, data in pictures.items():

@@ -135,11 +135,13 @@ impl<L: Line> Activations<L> {
         let groups = self.shape.blocks().div_ceil(L::PARTS);
         // Channels that share a line lie in one run of lines, and lines where no pixel is are 0.
         let run = L::lines(self.shape) / groups.max(1);
-        let sums = (0..groups).flat_map(|group| {
+        let sums = (0..groups).into_par_iter().flat_map_iter(|group| {
             let lines = &self.lines()[group * run..][..run];
             (0..L::PARTS).flat_map(|part| sums_of_part(lines, part))
         });
-        sums.take(self.shape.channels).collect()
+        let mut sums: Vec<(f64, f64)> = sums.collect();
+        sums.truncate(self.shape.channels);
+        sums
     }
 
     /// Their shape.
