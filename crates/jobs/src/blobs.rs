@@ -1,10 +1,17 @@
 //! The blob store: images and checkpoints, by name.
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::HashSet,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path as Location};
+use object_store::{
+    ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem, path::Path as Location,
+};
 
 use crate::{BlobKey, JobId, key, leftovers};
 
@@ -14,6 +21,14 @@ pub struct BlobStore {
     objects: Arc<dyn ObjectStore>,
     /// The folder, where the store is one on this machine.
     folder: Option<Arc<Path>>,
+}
+
+/// A blob that is there.
+#[derive(Debug)]
+pub(crate) struct StoredBlob {
+    pub job: JobId,
+    pub key: BlobKey,
+    pub bytes: u64,
 }
 
 /// What went wrong with a blob.
@@ -59,12 +74,17 @@ impl BlobStore {
         Ok(Self { objects: Arc::new(objects), folder: Some(path.into()) })
     }
 
-    /// Writes a blob, in the place of one that has its name.
+    /// The blobs in a store of any kind. Unfinished uploads are its own to delete.
+    pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
+        Self { objects, folder: None }
+    }
+
+    /// Writes a blob, in the place of one that has its name. It may come in pieces, which are not copied together.
     ///
     /// # Errors
     /// When the store fails; nothing of the blob is there then.
-    pub async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
-        let written = self.objects.put(&location(key)?, bytes.into()).await;
+    pub async fn put(&self, key: &BlobKey, blob: impl Into<PutPayload>) -> Result<(), BlobError> {
+        let written = self.objects.put(&location(key)?, blob.into()).await;
         written.map(drop).map_err(|cause| BlobError::failed(format!("write {key}"), cause))
     }
 
@@ -127,27 +147,32 @@ impl BlobStore {
         }
     }
 
-    /// The blobs last written before `cutoff`, by job. What is not named like a job's blob is nobody's business here.
-    pub(crate) async fn written_before(&self, cutoff: SystemTime) -> Result<BTreeMap<JobId, Vec<BlobKey>>, BlobError> {
-        let mut found = BTreeMap::<_, Vec<_>>::new();
+    /// Every blob of every job. What is not named like a job's blob is nobody's business here.
+    pub(crate) async fn list(&self) -> Result<Vec<StoredBlob>, BlobError> {
+        let mut found = Vec::new();
         let mut listed = self.objects.list(Some(&Location::from(key::JOBS)));
         while let Some(blob) = listed.next().await {
             let blob = blob.map_err(|cause| BlobError::failed("list the blobs", cause))?;
             let key = BlobKey::named(blob.location.to_string());
-            if let Some(job) = key.job().filter(|_| SystemTime::from(blob.last_modified) <= cutoff) {
-                found.entry(job).or_default().push(key);
-            }
+            found.extend(key.job().map(|job| StoredBlob { job, key, bytes: blob.size }));
         }
         Ok(found)
     }
 
-    /// Deletes what is left of uploads that were never finished, last written before `cutoff`; returns how many. A store
-    /// elsewhere does so by a rule of its own.
-    pub(crate) async fn delete_unfinished(&self, cutoff: SystemTime) -> Result<u64, BlobError> {
-        let Some(folder) = &self.folder else { return Ok(0) };
+    /// What uploads that were never finished may have left: files and empty folders, those of uploads under way among them.
+    /// A store elsewhere deletes its own by a rule of its own.
+    pub(crate) async fn leftovers(&self) -> Result<HashSet<PathBuf>, BlobError> {
+        let Some(folder) = &self.folder else { return Ok(HashSet::new()) };
         let jobs = folder.join(key::JOBS);
-        let removed = blocking(move || leftovers::remove(&jobs, cutoff)).await;
-        removed.map_err(|cause| BlobError::failed("delete unfinished uploads", cause))
+        let found = blocking(move || leftovers::find(&jobs)).await;
+        found.map(HashSet::from_iter).map_err(|cause| BlobError::failed("look for unfinished uploads", cause))
+    }
+
+    /// Deletes such leftovers; returns how many files.
+    pub(crate) async fn delete_leftovers(&self, paths: Vec<PathBuf>) -> Result<u64, BlobError> {
+        let deleted =
+            blocking(move || paths.iter().try_fold(0, |files, path| Ok(files + u64::from(leftovers::remove(path)?))));
+        deleted.await.map_err(|cause| BlobError::failed("delete unfinished uploads", cause))
     }
 
     async fn delete_at(&self, places: Vec<Location>) -> Result<(), BlobError> {

@@ -1,8 +1,9 @@
 //! What passes between a worker and the job store.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use impasto_recipe::{Fingerprint, Recipe};
+use uuid::Uuid;
 
 use crate::{Attempt, BlobKey, JobId};
 
@@ -10,6 +11,24 @@ use crate::{Attempt, BlobKey, JobId};
 /// dead worker are taken back by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WorkerName(pub String);
+
+impl WorkerName {
+    /// A name that no other worker has ever had, on this machine or another: `HOST/PROCESS/WHAT/…`. The process's number
+    /// alone would not do: in a container that is started again it is the same.
+    pub fn unique(what: &str) -> Self {
+        let random = Uuid::now_v7().simple().to_string().split_off(20);
+        Self(format!("{}/{}/{what}/{random}", host(), std::process::id()))
+    }
+
+    /// Whether it was given on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.0.split('/').next() == Some(&host())
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
 
 impl fmt::Display for WorkerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,4 +73,30 @@ pub struct Claim {
 pub struct Standing {
     /// Whether someone asked for the job to stop.
     pub cancel_requested: bool,
+}
+
+/// How the right to a running job looks from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose claim it is the right to.
+    pub claim: ClaimKey,
+    /// The worker that holds it.
+    pub worker: WorkerName,
+    /// A number that rises with every renewal. One that stands still for [`length`](Self::length) by the clock of whoever
+    /// looks means that the worker is gone; no two clocks are ever compared.
+    pub renewals: i64,
+    /// How long the worker may be silent.
+    pub length: Duration,
+}
+
+/// Whether a job answers for the end of its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// It may have been the job: it fails once it has ended so many workers in a row, with no checkpoint between them.
+    Job {
+        /// So many.
+        most_crashes: u32,
+    },
+    /// It was something else, such as a full disk or the operator.
+    Nobody,
 }

@@ -4,27 +4,33 @@
 use std::{
     fs::{self, DirEntry},
     io,
-    path::Path,
-    time::SystemTime,
+    path::{Path, PathBuf},
 };
 
-/// Removes the unfinished files of all jobs under `jobs` that were last written before `cutoff`, and the folders that
-/// have been empty since then; returns how many files.
-pub(crate) fn remove(jobs: &Path, cutoff: SystemTime) -> io::Result<u64> {
-    let mut removed = 0;
-    for job in entries(jobs)? {
-        for file in entries(&job.path())? {
-            if is_unfinished(&file) && is_older(&file, cutoff)? {
-                fs::remove_file(file.path())?;
-                removed += 1;
-            }
+/// The unfinished files of all jobs under `jobs`, and the folders with nothing in them.
+pub(crate) fn find(jobs: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for job in entries(jobs)?.into_iter().filter(|entry| entry.path().is_dir()) {
+        let files = entries(&job.path())?;
+        if files.is_empty() {
+            found.push(job.path());
         }
-        if is_older(&job, cutoff)? {
-            // It refuses where the folder is not empty, which is what is wanted.
-            let _ = fs::remove_dir(job.path());
-        }
+        found.extend(files.iter().filter(|file| is_unfinished(file)).map(DirEntry::path));
     }
-    Ok(removed)
+    Ok(found)
+}
+
+/// Removes a file or an empty folder; returns whether it was a file. One that is gone, or is no longer empty, is fine.
+pub(crate) fn remove(path: &Path) -> io::Result<bool> {
+    let is_file = !path.is_dir();
+    let removed = if is_file { fs::remove_file(path) } else { fs::remove_dir(path) };
+    match removed.map_err(|error| (error.kind(), error)) {
+        Ok(()) => Ok(is_file),
+        Err((io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::DirectoryNotEmpty, _)) => {
+            Ok(false)
+        }
+        Err((_, error)) => Err(error),
+    }
 }
 
 /// What is in `folder`: nothing, when it is gone or is none.
@@ -40,13 +46,4 @@ fn is_unfinished(file: &DirEntry) -> bool {
     let name = file.file_name();
     let number = name.to_str().and_then(|name| name.rsplit_once('#')).map(|(_, number)| number);
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// One that another process has just removed is not.
-fn is_older(entry: &DirEntry, cutoff: SystemTime) -> io::Result<bool> {
-    match entry.metadata() {
-        Ok(metadata) => Ok(metadata.modified()? <= cutoff),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
 }

@@ -3,7 +3,7 @@
 //!
 //! The API and the workers meet here and nowhere else, be they threads of one process or machines of one network. A
 //! blob is written whole before a row names it, and a row forgets a blob before the blob is deleted: whatever dies
-//! between the two leaves a blob that nobody names, which [`sweep`] finds.
+//! between the two leaves a blob that nobody names, which the [`Sweeper`] finds.
 #![forbid(unsafe_code)]
 
 mod blobs;
@@ -12,20 +12,24 @@ mod error;
 mod id;
 mod job;
 mod key;
+mod lease_watch;
 mod leftovers;
 mod page;
 mod sqlite;
 mod status;
 mod store;
 mod sweep;
+mod worker_locks;
 
 pub use blobs::{BlobError, BlobStore, Upload};
-pub use claim::{Claim, ClaimKey, Standing, WorkerName};
+pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use error::{CancelError, ClaimError, StoreError, SubmitError};
 pub use id::{Attempt, JobId};
 pub use job::{Job, JobError, NewJob};
 pub use key::BlobKey;
+pub use lease_watch::LeaseWatch;
 pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};
 pub use status::{Event, Status, UnknownStatus};
 pub use store::JobStore;
-pub use sweep::{SweepError, sweep};
+pub use sweep::{Retention, SweepError, Sweeper, Swept};
+pub use worker_locks::{WorkerLock, WorkerLocks};

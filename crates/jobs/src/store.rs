@@ -1,13 +1,14 @@
 //! The job store: what can be asked of it and told to it. How a database does it is the business of the module of that
 //! database, to which each of these functions hands on.
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use impasto_recipe::{Fingerprint, ProgressEntry};
+use jiff::Timestamp;
 
 use crate::{
-    BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, NewJob, Standing,
-    Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
+    Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, Lease, NewJob,
+    Standing, Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -29,12 +30,12 @@ impl JobStore {
         Ok(Self { database: Sqlite::open(database).await? })
     }
 
-    /// Whether the database answers.
+    /// Whether the database can be written: writes one small row to the disk.
     ///
     /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.database.ping().await
+    /// When it cannot.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.database.probe().await
     }
 }
 
@@ -97,18 +98,30 @@ impl JobStore {
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
         self.database.counts().await
     }
+}
 
-    /// The blobs that the job `id` names; none if there is no such job.
-    pub(crate) async fn blobs_of(&self, id: JobId) -> Result<Vec<BlobKey>, StoreError> {
-        self.database.blobs_of(id).await
+/// What the sweeper asks.
+impl JobStore {
+    /// The jobs in one of `statuses` that came to their end before `before`, or ever; the one that ended first comes first.
+    pub(crate) async fn finished(
+        &self,
+        statuses: &[Status],
+        before: Option<Timestamp>,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.database.finished(statuses, before).await
+    }
+
+    /// Every blob that any job names.
+    pub(crate) async fn named_blobs(&self) -> Result<HashSet<BlobKey>, StoreError> {
+        self.database.named_blobs().await
     }
 }
 
 /// What a worker does. Each of its writes is refused with [`ClaimError::Lost`], and changes nothing, once the job is no
 /// longer the claim's. A lease that ran out loses the claim only when someone takes the job back.
 impl JobStore {
-    /// Claims the job that has waited longest for `worker`, whose right to it lasts for `lease` unless it is renewed.
-    /// `None` when no job waits.
+    /// Claims the job that has waited longest for `worker`, which may be silent for `lease` before it loses its right to
+    /// it. `None` when no job waits.
     ///
     /// # Errors
     /// When the database fails.
@@ -116,12 +129,12 @@ impl JobStore {
         self.database.claim(worker, lease).await
     }
 
-    /// Makes the lease last for `lease` from now.
+    /// Lets everyone see that the worker lives.
     ///
     /// # Errors
     /// [`ClaimError::Lost`], or when the database fails.
-    pub async fn renew(&self, claim: &ClaimKey, lease: Duration) -> Result<Standing, ClaimError> {
-        self.database.renew(claim, lease).await
+    pub async fn renew(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
+        self.database.renew(claim).await
     }
 
     /// How the claim stands, without renewing it: cheap enough to ask several times a second.
@@ -209,27 +222,31 @@ impl JobStore {
     }
 }
 
-/// What is done about workers that are gone.
+/// What is done about workers that are gone. A job that was asked to stop is canceled; one that has failed by the rules
+/// of [`Blame`] ends with the kind [`JobError::WORKER_CRASHED`]; any other goes back to its old place in the queue with its
+/// checkpoint, and the reason joins its notices.
 impl JobStore {
-    /// Takes back the jobs of `worker`, which has died; `why` joins their notices. Returns how many there were.
-    ///
-    /// This counts as a crash of each of them. A job that has crashed `most_crashes` workers in a row with no checkpoint
-    /// between them fails with the kind [`JobError::WORKER_CRASHED`]; one that was asked to stop is canceled; any other
-    /// goes back to its old place in the queue with its checkpoint.
+    /// The leases of all running jobs.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_back_from(&self, worker: &WorkerName, why: &str, most_crashes: u32) -> Result<u64, StoreError> {
-        self.database.take_back_from(worker, why, most_crashes).await
+    pub async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
+        self.database.leases().await
     }
 
-    /// Takes back the jobs whose lease ran out, by the same rules. Returns how many there were.
-    ///
-    /// Leases are told by the clocks of the machines: those that share a store have to agree to well within a lease.
+    /// Takes the job of `lease` back, unless it was renewed or ended since it looked so. Returns whether it was.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_back_lapsed(&self, most_crashes: u32) -> Result<u64, StoreError> {
-        self.database.take_back_lapsed(most_crashes).await
+    pub async fn take_back(&self, lease: &Lease, why: &str, blame: Blame) -> Result<bool, StoreError> {
+        self.database.take_back(lease, why, blame).await
+    }
+
+    /// Takes back the jobs of `worker`, which has died. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_back_from(&self, worker: &WorkerName, why: &str, blame: Blame) -> Result<u64, StoreError> {
+        self.database.take_back_from(worker, why, blame).await
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use impasto_recipe::{Fingerprint, ProgressEntry};
 use sqlx::{
-    Row, Transaction,
+    Row,
     sqlite::SqliteRow,
     types::{Json, Text},
 };
 
 use super::{
-    Sqlite,
+    Sqlite, Transaction,
     ending::{Ending, JobRow},
     now,
     rows::{json, optional_blob, optional_json, text},
@@ -19,7 +19,7 @@ use crate::{Attempt, BlobKey, Claim, ClaimError, ClaimKey, Event, JobError, Stan
 
 /// A job that is a claim's, and the transaction in which that is sure.
 struct Held {
-    transaction: Transaction<'static, sqlx::Sqlite>,
+    transaction: Transaction,
     job: JobRow,
 }
 
@@ -42,7 +42,8 @@ impl Sqlite {
                 revision = revision + 1,
                 attempt = attempt + 1,
                 worker = ?3,
-                lease_ends_at = ?4,
+                lease_milliseconds = ?4,
+                renewals = renewals + 1,
                 started_at = coalesce(started_at, ?5)
             WHERE number = ?1
             RETURNING id, attempt, recipe, fingerprint, content, styles, checkpoint";
@@ -50,7 +51,7 @@ impl Sqlite {
             .bind(job.number)
             .bind(Text(status))
             .bind(&worker.0)
-            .bind(end_of(lease))
+            .bind(milliseconds(lease))
             .bind(now())
             .fetch_one(&mut *transaction)
             .await?;
@@ -64,10 +65,9 @@ impl Sqlite {
         select.bind(Text(Status::Queued)).fetch_optional(&self.reader).await
     }
 
-    pub(crate) async fn renew(&self, claim: &ClaimKey, lease: Duration) -> Result<Standing, ClaimError> {
+    pub(crate) async fn renew(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
         let mut held = self.hold(claim).await?;
-        sqlx::query("UPDATE jobs SET lease_ends_at = ? WHERE number = ?")
-            .bind(end_of(lease))
+        sqlx::query("UPDATE jobs SET renewals = renewals + 1 WHERE number = ?")
             .bind(held.job.number)
             .execute(&mut *held.transaction)
             .await?;
@@ -109,12 +109,12 @@ impl Sqlite {
                 fingerprint = ?2,
                 checkpoint = NULL,
                 revision = revision + 1,
-                notices = json_insert(notices, '$[#]', ?3)
+                notices = ?3
             WHERE number = ?1";
         sqlx::query(statement)
             .bind(held.job.number)
             .bind(Json(fingerprint))
-            .bind(why)
+            .bind(Json(held.job.notices_with(why)))
             .execute(&mut *held.transaction)
             .await?;
         sqlx::query("DELETE FROM progress WHERE job = ?").bind(held.job.number).execute(&mut *held.transaction).await?;
@@ -218,7 +218,7 @@ fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
     })
 }
 
-/// When a lease of this length ends if it starts now; one without end does not overflow.
-fn end_of(lease: Duration) -> i64 {
-    now().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
+/// A lease without end does not overflow.
+fn milliseconds(lease: Duration) -> i64 {
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX)
 }

@@ -8,9 +8,12 @@ use sqlx::{
 
 use super::{
     now,
-    rows::{optional_blob, text},
+    rows::{json, optional_blob, text},
 };
 use crate::{BlobKey, Event, JobError, Status};
+
+/// Notices of one job at the most.
+const MOST_NOTICES: usize = 20;
 
 /// What a change has to know of a job, read inside the transaction of the change.
 #[derive(Debug)]
@@ -20,8 +23,7 @@ pub(super) struct JobRow {
     pub cancel_requested: bool,
     /// Workers that it has crashed in a row.
     pub crashes: u32,
-    /// Who holds it.
-    pub worker: Option<String>,
+    pub notices: Vec<String>,
     pub checkpoint: Option<BlobKey>,
     pub preview: Option<BlobKey>,
 }
@@ -43,10 +45,20 @@ impl JobRow {
             status: text(row, "status")?,
             cancel_requested: row.try_get("cancel_requested")?,
             crashes: row.try_get("crashes")?,
-            worker: row.try_get("worker")?,
+            notices: json(row, "notices")?,
             checkpoint: optional_blob(row, "checkpoint")?,
             preview: optional_blob(row, "preview")?,
         })
+    }
+
+    /// Its notices with one more. Of many, the first and the latest are kept: storage that fails for days writes a lot.
+    pub fn notices_with(&self, notice: &str) -> Vec<String> {
+        let mut notices = self.notices.clone();
+        notices.push(notice.to_owned());
+        if notices.len() > MOST_NOTICES {
+            notices.remove(1);
+        }
+        notices
     }
 
     /// Ends the job's stay where it is by `event`, if that can happen there. Returns whether it could.
@@ -63,11 +75,11 @@ impl JobRow {
                 revision = revision + 1,
                 finished_at = ?3,
                 worker = NULL,
-                lease_ends_at = NULL,
+                lease_milliseconds = NULL,
                 crashes = coalesce(?4, crashes),
                 result = ?5,
                 error = ?6,
-                notices = iif(?7 IS NULL, notices, json_insert(notices, '$[#]', ?7)),
+                notices = coalesce(?7, notices),
                 cancel_requested = cancel_requested OR ?8,
                 checkpoint = iif(?3 IS NULL, checkpoint, NULL)
             WHERE number = ?1";
@@ -78,7 +90,7 @@ impl JobRow {
             .bind(ending.crashes)
             .bind(ending.result.map(BlobKey::as_str))
             .bind(ending.error.map(Json))
-            .bind(ending.notice)
+            .bind(ending.notice.map(|notice| Json(self.notices_with(notice))))
             .bind(event == Event::Cancel)
             .execute(connection)
             .await?;

@@ -1,7 +1,7 @@
 //! What the API does: submit, look, cancel, delete.
 
 use sqlx::{
-    QueryBuilder, Row,
+    QueryBuilder,
     types::{Json, Text},
 };
 
@@ -9,11 +9,9 @@ use super::{
     Sqlite,
     ending::{Ending, JobRow},
     now,
-    rows::{SELECT_JOBS, fetch_job, fetch_jobs, json, optional_blob},
+    rows::{SELECT_JOBS, fetch_job, fetch_jobs},
 };
-use crate::{
-    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, NewJob, Status, StoreError, SubmitError,
-};
+use crate::{CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, NewJob, Status, StoreError, SubmitError};
 
 impl Sqlite {
     pub(crate) async fn submit(&self, job: NewJob, most_queued: u64) -> Result<Job, SubmitError> {
@@ -102,18 +100,5 @@ impl Sqlite {
             sqlx::query_as("SELECT status, count(*) FROM jobs GROUP BY status").fetch_all(&self.reader).await?;
         let count = |status| counted.iter().find(|(Text(each), _)| *each == status).map_or(0, |&(_, count)| count);
         Ok(Status::ALL.into_iter().map(|status| (status, count(status))).collect())
-    }
-
-    pub(crate) async fn blobs_of(&self, id: JobId) -> Result<Vec<BlobKey>, StoreError> {
-        let select = "SELECT content, styles, checkpoint, preview, result FROM jobs WHERE id = ?";
-        let Some(row) = sqlx::query(select).bind(Text(id)).fetch_optional(&self.reader).await? else {
-            return Ok(Vec::new());
-        };
-        let mut blobs: Vec<BlobKey> = json(&row, "styles")?;
-        blobs.push(BlobKey::named(row.try_get("content")?));
-        for column in ["checkpoint", "preview", "result"] {
-            blobs.extend(optional_blob(&row, column)?);
-        }
-        Ok(blobs)
     }
 }

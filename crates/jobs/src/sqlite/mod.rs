@@ -7,11 +7,14 @@ mod claims;
 mod ending;
 mod jobs;
 mod open;
+mod retention;
 mod rows;
 mod take_back;
+mod transaction;
 
 use jiff::Timestamp;
-use sqlx::{SqlitePool, Transaction};
+use sqlx::SqlitePool;
+use transaction::Transaction;
 
 use crate::{CancelError, ClaimError, StoreError, SubmitError};
 
@@ -26,19 +29,20 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM jobs LIMIT 1").execute(&self.reader).await?;
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        sqlx::query("INSERT OR REPLACE INTO probe (id, written) VALUES (1, ?)")
+            .bind(now())
+            .execute(&self.writer)
+            .await?;
         Ok(())
     }
 
-    /// A transaction that sees the database as it is at one moment.
-    async fn read(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
-        self.reader.begin().await
+    async fn read(&self) -> Result<Transaction, sqlx::Error> {
+        Transaction::read(&self.reader).await
     }
 
-    /// A transaction that no other writer comes between.
-    async fn write(&self) -> Result<Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    async fn write(&self) -> Result<Transaction, sqlx::Error> {
+        Transaction::write(&self.writer).await
     }
 }
 

@@ -1,58 +1,57 @@
 //! What is done about workers that are gone.
 
-use sqlx::{Transaction, sqlite::SqliteRow, types::Text};
+use std::time::Duration;
+
+use sqlx::{Row, sqlite::SqliteRow, types::Text};
 
 use super::{
-    Sqlite,
+    Sqlite, Transaction,
     ending::{Ending, JobRow},
-    now,
+    rows::text,
 };
-use crate::{Event, JobError, Status, StoreError, WorkerName};
+use crate::{Attempt, Blame, ClaimKey, Event, JobError, Lease, Status, StoreError, WorkerName};
 
 impl Sqlite {
-    pub(crate) async fn take_back_from(
-        &self,
-        worker: &WorkerName,
-        why: &str,
-        most_crashes: u32,
-    ) -> Result<u64, StoreError> {
-        let mut transaction = self.write().await?;
-        let rows = sqlx::query("SELECT * FROM jobs WHERE status = ? AND worker = ?")
-            .bind(Text(Status::Running))
-            .bind(&worker.0)
-            .fetch_all(&mut *transaction)
-            .await?;
-        take_back(transaction, rows, most_crashes, |_| why.to_owned()).await
+    pub(crate) async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
+        let select = "SELECT id, attempt, worker, renewals, lease_milliseconds FROM jobs WHERE status = ?";
+        let rows = sqlx::query(select).bind(Text(Status::Running)).fetch_all(&self.reader).await?;
+        Ok(rows.iter().map(read_lease).collect::<Result<_, _>>()?)
     }
 
-    pub(crate) async fn take_back_lapsed(&self, most_crashes: u32) -> Result<u64, StoreError> {
-        let lapsed = "SELECT * FROM jobs WHERE status = ? AND lease_ends_at <= ?";
-        let select = || sqlx::query(lapsed).bind(Text(Status::Running)).bind(now());
-        // Everyone asks often and it happens seldom: the write lock is taken only when it has.
-        if select().fetch_optional(&self.reader).await?.is_none() {
-            return Ok(0);
-        }
-        let mut transaction = self.write().await?;
-        let rows = select().fetch_all(&mut *transaction).await?;
-        take_back(transaction, rows, most_crashes, |job| {
-            let worker = job.worker.as_deref().unwrap_or("its worker");
-            format!("{worker} was not heard of any more: its lease ran out")
-        })
-        .await
+    pub(crate) async fn take_back(&self, lease: &Lease, why: &str, blame: Blame) -> Result<bool, StoreError> {
+        let transaction = self.write().await?;
+        let select = "SELECT * FROM jobs WHERE status = ? AND id = ? AND attempt = ? AND renewals = ?";
+        let select = sqlx::query(select)
+            .bind(Text(Status::Running))
+            .bind(Text(lease.claim.job))
+            .bind(lease.claim.attempt.0)
+            .bind(lease.renewals);
+        Ok(take_back(transaction, select, why, blame).await? > 0)
+    }
+
+    pub(crate) async fn take_back_from(&self, worker: &WorkerName, why: &str, blame: Blame) -> Result<u64, StoreError> {
+        let transaction = self.write().await?;
+        let select = sqlx::query("SELECT * FROM jobs WHERE status = ? AND worker = ?");
+        take_back(transaction, select.bind(Text(Status::Running)).bind(&worker.0), why, blame).await
     }
 }
 
+type Select<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// Takes back the running jobs that `select` finds; returns how many there were.
 async fn take_back(
-    mut transaction: Transaction<'static, sqlx::Sqlite>,
-    rows: Vec<SqliteRow>,
-    most_crashes: u32,
-    why: impl Fn(&JobRow) -> String,
+    mut transaction: Transaction,
+    select: Select<'_>,
+    why: &str,
+    blame: Blame,
 ) -> Result<u64, StoreError> {
     let mut taken = 0;
-    for row in rows {
+    for row in select.fetch_all(&mut *transaction).await? {
         let job = JobRow::read(&row)?;
-        let why = why(&job);
-        let crashes = job.crashes.saturating_add(1);
+        let (crashes, most_crashes) = match blame {
+            Blame::Nobody => (job.crashes, u32::MAX),
+            Blame::Job { most_crashes } => (job.crashes.saturating_add(1), most_crashes),
+        };
         let event = if job.cancel_requested {
             Event::Cancel
         } else if crashes >= most_crashes {
@@ -64,9 +63,18 @@ async fn take_back(
             kind: JobError::WORKER_CRASHED.to_owned(),
             message: format!("given up after workers crashed at it {crashes} times in a row; the last time: {why}"),
         });
-        let ending = Ending { result: None, error: error.as_ref(), notice: Some(&why), crashes: Some(crashes) };
+        let ending = Ending { result: None, error: error.as_ref(), notice: Some(why), crashes: Some(crashes) };
         taken += u64::from(job.end(&mut transaction, event, ending).await?);
     }
     transaction.commit().await?;
     Ok(taken)
+}
+
+fn read_lease(row: &SqliteRow) -> Result<Lease, sqlx::Error> {
+    Ok(Lease {
+        claim: ClaimKey { job: text(row, "id")?, attempt: Attempt(row.try_get("attempt")?) },
+        worker: WorkerName(row.try_get("worker")?),
+        renewals: row.try_get("renewals")?,
+        length: Duration::from_millis(row.try_get("lease_milliseconds")?),
+    })
 }

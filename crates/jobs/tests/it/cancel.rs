@@ -18,13 +18,13 @@ async fn a_queued_job_is_canceled_at_once() {
 async fn a_running_job_hears_of_it_and_asking_again_changes_nothing() {
     let test = TestStore::new().await;
     let claim = test.running().await;
-    assert!(!test.store.renew(&claim, LONG).await.unwrap().cancel_requested);
+    assert!(!test.store.renew(&claim).await.unwrap().cancel_requested);
     assert!(!test.store.standing(&claim).await.unwrap().cancel_requested);
     let asked = test.store.request_cancel(claim.job).await.unwrap();
     assert_eq!((asked.status, asked.cancel_requested, asked.revision), (Status::Running, true, 3));
     assert_eq!(test.store.request_cancel(claim.job).await.unwrap(), asked);
     assert!(test.store.standing(&claim).await.unwrap().cancel_requested);
-    assert!(test.store.renew(&claim, LONG).await.unwrap().cancel_requested);
+    assert!(test.store.renew(&claim).await.unwrap().cancel_requested);
     // It is its worker's until that has stopped.
     test.store.record_progress(&claim, &entry(1, 10)).await.unwrap();
     test.store.cancel(&claim).await.unwrap();

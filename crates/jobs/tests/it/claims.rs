@@ -2,7 +2,7 @@
 
 use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobStore, Status};
 
-use crate::common::{ANY_CRASHES, LAPSED, LONG, TestStore, entry, fingerprint, recipe, worker};
+use crate::common::{TestStore, entry, fingerprint, recipe};
 
 fn an_error() -> JobError {
     JobError { kind: "out_of_memory".to_owned(), message: "2 GiB are needed".to_owned() }
@@ -102,7 +102,7 @@ async fn revisions_rise_with_states_and_progress_and_nothing_else() {
     let claim = test.claim().await.key;
     assert_eq!(revision().await, 2, "claimed");
     test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
-    test.store.renew(&claim, LONG).await.unwrap();
+    test.store.renew(&claim).await.unwrap();
     test.store.save_checkpoint(&claim, &BlobKey::checkpoint(&claim, 1), &BlobKey::preview(&claim, 1)).await.unwrap();
     assert_eq!(revision().await, 2, "began, renewed, saved");
     test.store.record_progress(&claim, &entry(1, 10)).await.unwrap();
@@ -158,7 +158,7 @@ async fn assert_all_refused(store: &JobStore, claim: &ClaimKey) {
     let preview = BlobKey::preview(claim, 9);
     let refusals = [
         ("standing", store.standing(claim).await.map(drop)),
-        ("renew", store.renew(claim, LONG).await.map(drop)),
+        ("renew", store.renew(claim).await.map(drop)),
         ("begin", store.begin(claim, &fingerprint("late")).await),
         ("restart", store.restart(claim, &fingerprint("late"), "late").await),
         ("record_progress", store.record_progress(claim, &entry(9, 9)).await),
@@ -203,19 +203,5 @@ async fn a_deleted_job_is_lost_to_its_worker() {
     let test = TestStore::new().await;
     let claim = test.running().await;
     test.store.delete(claim.job).await.unwrap();
-    assert_all_refused(&test.store, &claim).await;
-}
-
-#[tokio::test]
-async fn a_lease_that_ran_out_can_be_renewed_until_the_job_is_taken_back() {
-    let test = TestStore::new().await;
-    test.submit().await;
-    let claim = test.store.claim(&worker("slow"), LAPSED).await.unwrap().unwrap().key;
-    test.store.renew(&claim, LONG).await.unwrap();
-    assert_eq!(test.store.take_back_lapsed(ANY_CRASHES).await.unwrap(), 0);
-    test.store.renew(&claim, LAPSED).await.unwrap();
-    // To ask how it stands renews nothing.
-    test.store.standing(&claim).await.unwrap();
-    assert_eq!(test.store.take_back_lapsed(ANY_CRASHES).await.unwrap(), 1);
     assert_all_refused(&test.store, &claim).await;
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{BlobKey, Claim, ClaimKey, Job, JobId, JobStore, NewJob, WorkerName};
+use impasto_jobs::{
+    Blame, BlobKey, Claim, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, WorkerLocks, WorkerName,
+};
 use impasto_recipe::{Fingerprint, Limits, Options, ProgressEntry, Recipe, Size};
 use tempfile::TempDir;
 
@@ -13,7 +15,7 @@ pub const LAPSED: Duration = Duration::ZERO;
 /// More jobs than any test queues.
 pub const NO_LIMIT: u64 = 1_000_000;
 /// More crashes than any test counts.
-pub const ANY_CRASHES: u32 = 1000;
+pub const ANY_CRASHES: Blame = Blame::Job { most_crashes: 1000 };
 
 /// A store in a folder of its own, which lives as long as this.
 pub struct TestStore {
@@ -31,6 +33,16 @@ impl TestStore {
     /// The same store with connections of its own, as another process has it.
     pub async fn opened_again(&self) -> JobStore {
         JobStore::open(&self.folder.path().join("jobs.db")).await.unwrap()
+    }
+
+    /// Where the workers of this machine have their locks.
+    pub fn locks(&self) -> WorkerLocks {
+        WorkerLocks::in_folder(self.folder.path().join("workers"))
+    }
+
+    /// A watch over leases of a process of its own.
+    pub async fn watch(&self, most_crashes: u32) -> LeaseWatch {
+        LeaseWatch::new(self.opened_again().await, self.locks(), most_crashes)
     }
 
     pub async fn submit(&self) -> JobId {

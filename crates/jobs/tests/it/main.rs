@@ -4,6 +4,8 @@ mod blobs;
 mod cancel;
 mod claims;
 mod common;
+mod faults;
+mod leases;
 mod many;
 mod model;
 mod queue;

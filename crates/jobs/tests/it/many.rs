@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use impasto_jobs::{JobQuery, JobStore, Status, SubmitError};
 
-use crate::common::{ANY_CRASHES, LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
+use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
 
 const PROCESSES: usize = 4;
 
@@ -17,7 +17,7 @@ async fn a_fresh_file_is_opened_by_all_at_once() {
         tokio::spawn(async move { JobStore::open(&file).await })
     }));
     for store in opened.await {
-        store.unwrap().unwrap().ping().await.unwrap();
+        store.unwrap().unwrap().probe().await.unwrap();
     }
 }
 
@@ -83,8 +83,8 @@ async fn a_lapsed_job_is_taken_back_once() {
     let claim = test.store.claim(&worker("silent"), LAPSED).await.unwrap().unwrap();
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
-        let store = test.opened_again().await;
-        processes.push(tokio::spawn(async move { store.take_back_lapsed(ANY_CRASHES).await.unwrap() }));
+        let mut watch = test.watch(9).await;
+        processes.push(tokio::spawn(async move { watch.look(Duration::ZERO).await.unwrap() }));
     }
     let mut taken = 0;
     for process in processes {

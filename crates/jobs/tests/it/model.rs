@@ -1,6 +1,8 @@
 //! Random histories, told to the store and to a model of it that fits in a head.
 
-use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobId, Status};
+use std::time::Duration;
+
+use impasto_jobs::{Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, Status};
 use proptest::prelude::*;
 
 use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
@@ -185,11 +187,12 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
             model.deleted.push(id);
         }
         Step::WorkerDies { worker: name } => {
-            let taken = store.take_back_from(&worker(WORKERS[name]), "it died", MOST_CRASHES).await.unwrap();
+            let blame = Blame::Job { most_crashes: MOST_CRASHES };
+            let taken = store.take_back_from(&worker(WORKERS[name]), "it died", blame).await.unwrap();
             assert_eq!(taken, model.crash_all(|job| job.worker == name));
         }
         Step::TakeBackLapsed => {
-            let taken = store.take_back_lapsed(MOST_CRASHES).await.unwrap();
+            let taken = test.watch(MOST_CRASHES).await.look(Duration::ZERO).await.unwrap();
             assert_eq!(taken, model.crash_all(|job| job.lapsed));
         }
     }
@@ -198,7 +201,7 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
 async fn tell(test: &TestStore, claim: &ClaimKey, write: Write) -> Result<(), ClaimError> {
     let store = &test.store;
     match write {
-        Write::Renew => store.renew(claim, LONG).await.map(drop),
+        Write::Renew => store.renew(claim).await.map(drop),
         Write::Progress(epoch) => store.record_progress(claim, &entry(1, epoch)).await,
         Write::Checkpoint => {
             let (checkpoint, preview) = (BlobKey::checkpoint(claim, 1), BlobKey::preview(claim, 1));
@@ -216,7 +219,8 @@ async fn tell(test: &TestStore, claim: &ClaimKey, write: Write) -> Result<(), Cl
 
 fn imagine(job: &mut ModelJob, write: Write) {
     match write {
-        Write::Renew => job.lapsed = false,
+        // A lease of no length is over however often it is renewed.
+        Write::Renew => {}
         Write::Progress(epoch) => {
             job.revision += 1;
             job.epochs.push(epoch);

@@ -161,7 +161,7 @@ async fn an_existing_file_is_opened_with_what_is_in_it() {
     let claim = test.running().await;
     test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
     let again = test.opened_again().await;
-    again.ping().await.unwrap();
+    again.probe().await.unwrap();
     assert_eq!(again.find(claim.job).await.unwrap(), Some(test.find(claim.job).await));
 }
 

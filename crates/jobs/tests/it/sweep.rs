@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use impasto_jobs::{BlobKey, BlobStore, JobId, sweep};
+use impasto_jobs::{BlobKey, BlobStore, JobError, JobId, JobStore, Retention, Status, Sweeper, Swept};
 
 use crate::{
     blobs::files,
@@ -12,6 +12,12 @@ use crate::{
 
 const NOW: Duration = Duration::ZERO;
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// A sweeper that has just been started, and what it deletes at its first sweep.
+async fn sweep(store: &JobStore, blobs: &BlobStore, litter_age: Duration) -> u64 {
+    let mut sweeper = Sweeper::new(store.clone(), blobs.clone(), Retention::default(), litter_age);
+    sweeper.sweep().await.unwrap().litter
+}
 
 async fn write(blobs: &BlobStore, key: &BlobKey) {
     blobs.put(key, Bytes::from_static(b"x")).await.unwrap();
@@ -22,7 +28,7 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     let test = TestStore::new().await;
     let folder = test.folder.path().join("blobs");
     let blobs = BlobStore::local(&folder).unwrap();
-    assert_eq!(sweep(&test.store, &blobs, NOW).await.unwrap(), 0);
+    assert_eq!(sweep(&test.store, &blobs, NOW).await, 0);
 
     let job = new_job();
     test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
@@ -38,8 +44,8 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     std::fs::write(folder.join("not-ours"), "x").unwrap();
     std::fs::write(folder.join("jobs/not-ours-either"), "x").unwrap();
 
-    assert_eq!(sweep(&test.store, &blobs, HOUR).await.unwrap(), 0, "all are too young");
-    assert_eq!(sweep(&test.store, &blobs, NOW).await.unwrap(), 3);
+    assert_eq!(sweep(&test.store, &blobs, HOUR).await, 0, "all are too young");
+    assert_eq!(sweep(&test.store, &blobs, NOW).await, 3);
     for key in &named {
         blobs.get(key).await.unwrap();
     }
@@ -50,7 +56,7 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     let result = BlobKey::result(&claim);
     write(&blobs, &result).await;
     test.store.succeed(&claim, &result).await.unwrap();
-    assert_eq!(sweep(&test.store, &blobs, NOW).await.unwrap(), 1, "the checkpoint of a finished job");
+    assert_eq!(sweep(&test.store, &blobs, NOW).await, 1, "the checkpoint of a finished job");
     blobs.get(&result).await.unwrap();
 }
 
@@ -62,14 +68,97 @@ async fn a_sweep_deletes_uploads_that_died_and_leaves_young_ones() {
     let key = BlobKey::content(JobId::new());
     let upload = blobs.upload(&key).await.unwrap();
     assert_eq!(files(&folder), ["content#1"]);
-    assert_eq!(sweep(&test.store, &blobs, HOUR).await.unwrap(), 0);
+    assert_eq!(sweep(&test.store, &blobs, HOUR).await, 0);
     upload.finish().await.unwrap();
     blobs.get(&key).await.unwrap();
 
     let dead = blobs.upload(&BlobKey::style(JobId::new(), 1)).await.unwrap();
     std::mem::forget(dead);
-    assert_eq!(sweep(&test.store, &blobs, NOW).await.unwrap(), 2);
-    // The folders are as old now as the files that were in them.
-    assert_eq!(sweep(&test.store, &blobs, NOW).await.unwrap(), 0);
+    assert_eq!(sweep(&test.store, &blobs, NOW).await, 2);
+    // The folders are empty now.
+    assert_eq!(sweep(&test.store, &blobs, NOW).await, 0);
     assert_eq!(std::fs::read_dir(folder.join("jobs")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn litter_is_deleted_once_it_has_been_known_for_long_enough() {
+    const MOMENT: Duration = Duration::from_millis(1);
+    let test = TestStore::new().await;
+    let blobs = BlobStore::local(&test.folder.path().join("blobs")).unwrap();
+    let mut sweeper = Sweeper::new(test.store.clone(), blobs.clone(), Retention::default(), MOMENT);
+    let job = new_job();
+    // However old its file is by the wall clock, which may have been set.
+    write(&blobs, &job.content).await;
+    let file = std::fs::File::open(test.folder.path().join("blobs").join(job.content.as_str())).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(sweeper.sweep().await.unwrap(), Swept::default());
+    // Named at the last moment.
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    tokio::time::sleep(MOMENT).await;
+    assert_eq!(sweeper.sweep().await.unwrap(), Swept::default());
+    test.store.delete(job.id).await.unwrap();
+    assert_eq!(sweeper.sweep().await.unwrap(), Swept::default());
+    tokio::time::sleep(MOMENT).await;
+    assert_eq!(sweeper.sweep().await.unwrap(), Swept { jobs: 0, litter: 1 });
+}
+
+/// Jobs that ended one after the other, with a result of so many bytes or a failure each; the others are queued.
+async fn ended(test: &TestStore, blobs: &BlobStore, results: &[Option<usize>]) -> Vec<JobId> {
+    let mut jobs = Vec::new();
+    for &bytes in results {
+        let id = test.submit().await;
+        let claim = test.claim().await.key;
+        let content = Bytes::from_static(b"x");
+        blobs.put(&BlobKey::content(id), content).await.unwrap();
+        match bytes {
+            Some(bytes) => {
+                let result = BlobKey::result(&claim);
+                blobs.put(&result, Bytes::from(vec![0; bytes])).await.unwrap();
+                test.store.succeed(&claim, &result).await.unwrap();
+            }
+            None => {
+                let error = JobError { kind: "input".to_owned(), message: "no picture".to_owned() };
+                test.store.fail(&claim, &error).await.unwrap();
+            }
+        }
+        jobs.push(id);
+    }
+    jobs
+}
+
+async fn left(test: &TestStore, jobs: &[JobId]) -> Vec<bool> {
+    let mut left = Vec::new();
+    for &job in jobs {
+        left.push(test.store.find(job).await.unwrap().is_some());
+    }
+    left
+}
+
+#[tokio::test]
+async fn the_jobs_that_ended_first_go_first_with_all_that_was_theirs() {
+    for (retention, expected) in [
+        (Retention { most_jobs: Some(2), ..Retention::default() }, [false, false, true, true]),
+        (Retention { most_bytes: Some(2500), ..Retention::default() }, [false, true, true, true]),
+        (Retention { most_bytes: Some(0), ..Retention::default() }, [false; 4]),
+        (Retention { succeeded: Some(Duration::ZERO), ..Retention::default() }, [false, true, false, false]),
+        (Retention { failed: Some(Duration::ZERO), ..Retention::default() }, [true, false, true, true]),
+        (Retention { succeeded: Some(HOUR), failed: Some(HOUR), ..Retention::default() }, [true; 4]),
+        (Retention::default(), [true; 4]),
+    ] {
+        let test = TestStore::new().await;
+        let folder = test.folder.path().join("blobs");
+        let blobs = BlobStore::local(&folder).unwrap();
+        let jobs = ended(&test, &blobs, &[Some(1000), None, Some(1000), Some(1000)]).await;
+        let waiting = test.submit().await;
+        // Time is told to the millisecond.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let mut sweeper = Sweeper::new(test.store.clone(), blobs.clone(), retention, HOUR);
+        let swept = sweeper.sweep().await.unwrap();
+        assert_eq!(left(&test, &jobs).await, expected, "{retention:?}");
+        assert_eq!(swept.jobs as usize, expected.iter().filter(|left| !*left).count());
+        for (job, left) in jobs.iter().zip(expected) {
+            assert_eq!(folder.join(format!("jobs/{job}")).exists(), left, "{retention:?}");
+        }
+        assert_eq!(test.find(waiting).await.status, Status::Queued, "what is not finished is not touched");
+    }
 }

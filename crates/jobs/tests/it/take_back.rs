@@ -1,6 +1,8 @@
 //! Workers that die or fall silent.
 
-use impasto_jobs::{BlobKey, JobError, Status};
+use std::time::Duration;
+
+use impasto_jobs::{Blame, BlobKey, JobError, Status};
 
 use crate::common::{ANY_CRASHES, LAPSED, LONG, TestStore, worker};
 
@@ -26,31 +28,18 @@ async fn the_jobs_of_a_dead_worker_and_no_others_go_back() {
 }
 
 #[tokio::test]
-async fn a_lapsed_lease_takes_the_job_back_with_its_checkpoint() {
-    let test = TestStore::new().await;
-    test.submit().await;
-    test.submit().await;
-    let silent = test.store.claim(&worker("silent"), LAPSED).await.unwrap().unwrap().key;
-    let lively = test.claim().await.key;
-    let checkpoint = BlobKey::checkpoint(&silent, 1);
-    test.store.save_checkpoint(&silent, &checkpoint, &BlobKey::preview(&silent, 1)).await.unwrap();
-
-    assert_eq!(test.store.take_back_lapsed(ANY_CRASHES).await.unwrap(), 1);
-    let job = test.find(silent.job).await;
-    assert_eq!(job.status, Status::Queued);
-    assert!(job.notices[0].contains("silent") && job.notices[0].contains("lease"), "{:?}", job.notices);
-    assert_eq!(test.find(lively.job).await.status, Status::Running);
-    let again = test.claim().await;
-    assert_eq!((again.key.job, again.checkpoint), (silent.job, Some(checkpoint)));
-}
-
-#[tokio::test]
 async fn a_job_that_crashes_worker_after_worker_fails() {
     let test = TestStore::new().await;
     let id = test.submit().await;
     for crash in 1..=3 {
         test.claim().await;
-        assert_eq!(test.store.take_back_from(&worker("one"), "killed by signal 11", 3).await.unwrap(), 1);
+        assert_eq!(
+            test.store
+                .take_back_from(&worker("one"), "killed by signal 11", Blame::Job { most_crashes: 3 })
+                .await
+                .unwrap(),
+            1
+        );
         let expected = if crash < 3 { Status::Queued } else { Status::Failed };
         assert_eq!(test.find(id).await.status, expected, "after crash {crash}");
     }
@@ -67,9 +56,8 @@ async fn a_checkpoint_between_crashes_starts_the_count_again_and_lapses_count_to
     let test = TestStore::new().await;
     let id = test.submit().await;
     let crash = async || {
-        let claim = test.claim().await.key;
-        test.store.renew(&claim, LAPSED).await.unwrap();
-        assert_eq!(test.store.take_back_lapsed(2).await.unwrap(), 1);
+        test.store.claim(&worker("silent"), LAPSED).await.unwrap();
+        assert_eq!(test.watch(2).await.look(Duration::ZERO).await.unwrap(), 1);
         test.find(id).await.status
     };
     assert_eq!(crash().await, Status::Queued);
@@ -89,6 +77,34 @@ async fn to_hand_back_is_no_crash() {
         test.store.hand_back(&claim, "the worker is shutting down").await.unwrap();
     }
     test.claim().await;
-    test.store.take_back_from(&worker("one"), "it died", 2).await.unwrap();
+    test.store.take_back_from(&worker("one"), "it died", Blame::Job { most_crashes: 2 }).await.unwrap();
     assert_eq!(test.find(id).await.status, Status::Queued);
+}
+
+#[tokio::test]
+async fn what_is_nobodys_fault_does_not_count() {
+    let test = TestStore::new().await;
+    let id = test.submit().await;
+    for _ in 0..5 {
+        test.claim().await;
+        assert_eq!(test.store.take_back_from(&worker("one"), "the disk is full", Blame::Nobody).await.unwrap(), 1);
+        assert_eq!(test.find(id).await.status, Status::Queued);
+    }
+    test.claim().await;
+    test.store.take_back_from(&worker("one"), "it died", Blame::Job { most_crashes: 2 }).await.unwrap();
+    let job = test.find(id).await;
+    assert_eq!(job.status, Status::Queued);
+    assert_eq!(job.notices.len(), 6);
+}
+
+#[tokio::test]
+async fn of_many_notices_the_first_and_the_latest_are_kept() {
+    let test = TestStore::new().await;
+    let id = test.submit().await;
+    for number in 1..=100 {
+        let claim = test.claim().await.key;
+        test.store.hand_back(&claim, &format!("reason {number}")).await.unwrap();
+    }
+    let notices = test.find(id).await.notices;
+    assert_eq!((notices.len(), notices[0].as_str(), notices[19].as_str()), (20, "reason 1", "reason 100"));
 }

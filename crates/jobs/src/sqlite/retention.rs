@@ -1,0 +1,43 @@
+//! What the sweeper asks: which jobs ended when, and which blobs have a name.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row, types::Json};
+
+use super::{
+    Sqlite,
+    rows::{json, optional_blob, text},
+};
+use crate::{BlobKey, JobId, Status, StoreError};
+
+impl Sqlite {
+    pub(crate) async fn finished(
+        &self,
+        statuses: &[Status],
+        before: Option<Timestamp>,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let names: Vec<_> = statuses.iter().map(|status| status.name()).collect();
+        let mut select = QueryBuilder::new("SELECT id FROM jobs WHERE status IN (SELECT value FROM json_each(");
+        select.push_bind(Json(names)).push(")) AND finished_at IS NOT NULL");
+        if let Some(before) = before {
+            select.push(" AND finished_at < ").push_bind(before.as_millisecond());
+        }
+        select.push(" ORDER BY finished_at, number");
+        let rows = select.build().fetch_all(&self.reader).await?;
+        Ok(rows.iter().map(|row| text(row, "id")).collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) async fn named_blobs(&self) -> Result<HashSet<BlobKey>, StoreError> {
+        let select = "SELECT content, styles, checkpoint, preview, result FROM jobs";
+        let mut named = HashSet::new();
+        for row in sqlx::query(select).fetch_all(&self.reader).await? {
+            named.extend(json::<Vec<BlobKey>>(&row, "styles")?);
+            named.insert(BlobKey::named(row.try_get("content").map_err(StoreError::from)?));
+            for column in ["checkpoint", "preview", "result"] {
+                named.extend(optional_blob(&row, column)?);
+            }
+        }
+        Ok(named)
+    }
+}
