@@ -1,9 +1,13 @@
 //! The settings: defaults, then config/impasto.toml, then the environment, then flags; the later wins.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use config::{Config, Environment, File, FileFormat};
+use impasto_jobs::{Retention, WorkerLocks};
 use serde::Deserialize;
 
 use crate::cli::ConfigurationArguments;
@@ -28,11 +32,25 @@ pub struct Configuration {
 pub struct StoreSettings {
     /// The folder of the job database and the pictures.
     pub data: PathBuf,
+    /// Hours that a job that succeeded is kept with its pictures; 0 keeps it for ever, as with the next three.
+    pub keep_finished_hours: u64,
+    /// Hours that a job is kept that failed or was canceled.
+    pub keep_failed_hours: u64,
+    /// Finished jobs that are kept at the most.
+    pub most_finished_jobs: u64,
+    /// Bytes of the pictures of finished jobs that are kept at the most.
+    pub most_finished_bytes: u64,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { data: PathBuf::from("data") }
+        Self {
+            data: PathBuf::from("data"),
+            keep_finished_hours: 720,
+            keep_failed_hours: 168,
+            most_finished_jobs: 100_000,
+            most_finished_bytes: 0,
+        }
     }
 }
 
@@ -45,6 +63,23 @@ impl StoreSettings {
     /// The folder of the blobs.
     pub fn blobs(&self) -> PathBuf {
         self.data.join("blobs")
+    }
+
+    /// The locks by which workers on this machine are known to live.
+    pub fn worker_locks(&self) -> WorkerLocks {
+        WorkerLocks::in_folder(self.data.join("workers"))
+    }
+
+    /// What is kept of finished jobs.
+    pub fn retention(&self) -> Retention {
+        let limit = |number: u64| Some(number).filter(|&number| number > 0);
+        let hours = |number| limit(number).map(|hours| Duration::from_secs(hours.saturating_mul(3600)));
+        Retention {
+            succeeded: hours(self.keep_finished_hours),
+            failed: hours(self.keep_failed_hours),
+            most_jobs: limit(self.most_finished_jobs),
+            most_bytes: limit(self.most_finished_bytes),
+        }
     }
 }
 
@@ -98,7 +133,9 @@ fn read(file: Option<&Path>, environment: Environment, overrides: Overrides<'_>)
     for (name, value) in overrides {
         builder = builder.set_override_option(*name, value.clone())?;
     }
-    Ok(builder.build()?.try_deserialize()?)
+    let configuration: Configuration = builder.build()?.try_deserialize()?;
+    configuration.workers.check().map_err(anyhow::Error::msg)?;
+    Ok(configuration)
 }
 
 #[cfg(test)]
@@ -163,6 +200,14 @@ mod tests {
         assert!(said.contains("lease_seconds"), "{said}");
         let said = refusal("[workers]\ndevices = [\"tpu\"]", &[]);
         assert!(said.contains("tpu"), "{said}");
+    }
+
+    #[test]
+    fn a_number_beyond_all_reason_is_refused_by_name() {
+        for setting in ["checkpoint_seconds = 18446744073709551615", "lease_seconds = 0", "niceness = 20"] {
+            let said = refusal(&format!("[workers]\n{setting}"), &[]);
+            assert!(said.contains(setting), "{said}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@
 mod bench;
 mod cli;
 mod configuration;
+mod exit;
 mod health;
+mod lifeline;
 mod logging;
 mod serve;
 mod signals;
@@ -20,7 +22,7 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("impasto: {error:#}");
             ExitCode::FAILURE
@@ -28,17 +30,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Serve(arguments) => serve::run(&arguments),
-        Command::Worker(arguments) => worker::run(&arguments),
-        Command::Stylize(arguments) => stylize::run(&arguments),
-        Command::Bench(arguments) => bench::run(&arguments),
-        Command::Weights(arguments) => weights::run(&arguments),
-        Command::Health(arguments) => health::run(&arguments),
-        Command::Openapi => {
-            print!("{}", impasto_server::openapi_yaml());
-            Ok(())
-        }
+        Command::Serve(arguments) => serve::run(&arguments)?,
+        Command::Worker(arguments) => return worker::run(&arguments),
+        Command::Stylize(arguments) => stylize::run(&arguments)?,
+        Command::Bench(arguments) => bench::run(&arguments)?,
+        Command::Weights(arguments) => weights::run(&arguments)?,
+        Command::Health(arguments) => health::run(&arguments)?,
+        Command::Openapi => print!("{}", impasto_server::openapi_yaml()),
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use anyhow::Context;
-use impasto_jobs::{BlobStore, JobStore, sweep};
+use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept};
 use impasto_server::Service;
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -11,24 +11,29 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{Role, ServeArguments},
     configuration::{self, Configuration},
-    logging, signals,
+    logging,
+    signals::Signals,
     supervisor::Supervisor,
     weights,
 };
 
-/// Blobs that nobody names are litter once they are older than the longest upload.
-const LITTER_AGE: Duration = Duration::from_secs(3600);
-/// From one sweep for litter to the next.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// What a request may take from the last byte of its upload to its job's row.
+const FROM_UPLOAD_TO_JOB: Duration = Duration::from_secs(600);
+/// From one sweep to the next.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
 pub fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     let configuration = configuration::load(&arguments.configuration, &[("server.addr", arguments.addr.clone())])?;
     logging::start(&configuration.log)?;
-    Runtime::new().context("the runtime cannot be started")?.block_on(serve(arguments, configuration))
+    let runtime = Runtime::new().context("the runtime cannot be started")?;
+    let served = runtime.block_on(serve(arguments, configuration));
+    // Whoever was asked to end at once does not wait for what is still read or written.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyhow::Result<()> {
-    let shutdown = signals::shutdown_token()?;
+    let Signals { shutdown, at_once } = Signals::listen()?;
     let (jobs, blobs) = open_stores(&configuration).await?;
     let mut parts = JoinSet::new();
     if arguments.role != Role::Worker {
@@ -43,19 +48,33 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         };
         let until = shutdown.clone();
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });
-        parts.spawn(sweep_now_and_then(jobs.clone(), blobs, shutdown.clone()));
+        parts.spawn(sweep_now_and_then(sweeper(&configuration, &jobs, blobs), shutdown.clone()));
     }
+    let watch = LeaseWatch::new(jobs.clone(), configuration.store.worker_locks(), configuration.workers.most_crashes);
+    parts.spawn(watching(watch, shutdown.clone()));
     if arguments.role != Role::Api {
         let supervisor = Supervisor::new(arguments.configuration.clone(), &configuration, jobs)?;
         parts.spawn(supervisor.run(shutdown.clone()));
     }
-    while let Some(part) = parts.join_next().await {
-        let ended = part.context("a part of the service panicked").and_then(|ended| ended);
-        // Whichever part ends first takes the others along, in good order.
-        shutdown.cancel();
-        ended?;
+    tokio::select! {
+        ended = all_ended(&mut parts, &shutdown) => ended,
+        () = at_once.cancelled() => {
+            // The workers are killed with the watches over them.
+            parts.shutdown().await;
+            anyhow::bail!("ended at once by a second signal")
+        }
     }
-    Ok(())
+}
+
+/// Waits for every part. Whichever ends first takes the others along, in good order.
+async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    while let Some(part) = parts.join_next().await {
+        shutdown.cancel();
+        let ended = part.context("a part of the service panicked").and_then(|ended| ended);
+        outcome = outcome.and(ended);
+    }
+    outcome
 }
 
 /// Opens the job store and the blob store, making their folder.
@@ -80,16 +99,26 @@ fn announce(line: &str) {
     tracing::info!("{line}");
 }
 
-async fn sweep_now_and_then(jobs: JobStore, blobs: BlobStore, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn watching(watch: LeaseWatch, shutdown: CancellationToken) -> anyhow::Result<()> {
+    watch.run(shutdown).await;
+    Ok(())
+}
+
+/// A blob that nobody names is litter once it is older than the longest upload.
+fn sweeper(configuration: &Configuration, jobs: &JobStore, blobs: BlobStore) -> Sweeper {
+    let litter_age = Duration::from_secs(configuration.server.upload_seconds).saturating_add(FROM_UPLOAD_TO_JOB);
+    Sweeper::new(jobs.clone(), blobs, configuration.store.retention(), litter_age)
+}
+
+async fn sweep_now_and_then(mut sweeper: Sweeper, shutdown: CancellationToken) -> anyhow::Result<()> {
     loop {
-        match sweep(&jobs, &blobs, LITTER_AGE).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "deleted blobs that no job names"),
-            Err(error) => tracing::warn!(%error, "could not look for blobs that no job names"),
+        match sweeper.sweep().await {
+            Ok(Swept { jobs: 0, litter: 0 }) => {}
+            Ok(Swept { jobs, litter }) => tracing::info!(jobs, litter, "deleted old jobs, and blobs that no job names"),
+            Err(error) => tracing::warn!(%error, "could not sweep the stores"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-            () = shutdown.cancelled() => return Ok(()),
+        if shutdown.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_none() {
+            return Ok(());
         }
     }
 }

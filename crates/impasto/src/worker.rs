@@ -1,16 +1,24 @@
 //! `impasto worker`: one worker, in a process of its own.
 
+use std::{process::ExitCode, sync::Arc};
+
 use anyhow::Context;
 use impasto_engine::DeviceName;
-use impasto_jobs::WorkerName;
+use impasto_jobs::{LeaseWatch, WorkerName};
 use impasto_weights::Store;
-use impasto_worker::Worker;
-use tokio::io::AsyncReadExt;
-use tokio_util::sync::CancellationToken;
+use impasto_worker::{Pulse, Worker, WorkerError};
+use tokio::runtime::Runtime;
 
-use crate::{cli::WorkerArguments, configuration, logging, serve::open_stores, signals};
+use crate::{
+    cli::WorkerArguments,
+    configuration::{self, Configuration},
+    exit::STORAGE_FAILED,
+    lifeline, logging,
+    serve::open_stores,
+    signals::Signals,
+};
 
-pub fn run(arguments: &WorkerArguments) -> anyhow::Result<()> {
+pub fn run(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let configuration = configuration::load(&arguments.configuration, &[])?;
     logging::start(&configuration.log)?;
     let device = arguments.device.resolve();
@@ -20,44 +28,68 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<()> {
             tracing::warn!(%error, niceness = configuration.workers.niceness, "the niceness could not be set");
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("the runtime cannot be started")?;
-    let outcome: anyhow::Result<()> = runtime.block_on(async {
-        let shutdown = signals::shutdown_token()?;
-        if arguments.supervised {
-            end_with_standard_input(shutdown.clone());
+    let runtime = runtime()?;
+    let worked = runtime.block_on(async {
+        let signals = Signals::listen()?;
+        tokio::select! {
+            worked = work(arguments, &configuration, device, &signals) => worked,
+            () = signals.at_once.cancelled() => anyhow::bail!("ended at once by a second signal"),
         }
-        let (jobs, blobs) = open_stores(&configuration).await?;
-        let worker = Worker {
-            name: arguments.name.clone().map_or_else(|| worker_name(&device.to_string()), WorkerName),
-            jobs,
-            blobs,
-            weights: Store::new(configuration.weights.clone()),
-            device,
-            settings: configuration.workers.clone(),
-        };
-        Ok(worker.run(shutdown).await?)
     });
     // A thread that hangs on a device, or on a terminal, must not keep the process.
     runtime.shutdown_background();
-    outcome
+    let Err(error) = worked else { return Ok(ExitCode::SUCCESS) };
+    if arguments.supervised {
+        lifeline::say_last_words(&format!("{error:#}"));
+    }
+    match error.downcast_ref() {
+        Some(WorkerError::Storage(_)) => {
+            eprintln!("impasto: {error:#}");
+            Ok(ExitCode::from(STORAGE_FAILED))
+        }
+        _ => Err(error),
+    }
 }
 
-/// The supervisor's end is a reason to end in good order.
-fn end_with_standard_input(shutdown: CancellationToken) {
-    tokio::spawn(async move {
-        let mut rest = Vec::new();
-        drop(tokio::io::stdin().read_to_end(&mut rest).await);
-        tracing::info!("the supervisor is gone");
-        shutdown.cancel();
-    });
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("the runtime cannot be started")
 }
 
-/// A name that no other worker has, on this machine or another, at this time.
-pub fn worker_name(what: &str) -> WorkerName {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    WorkerName(format!("{host}/{}/{what}", std::process::id()))
+async fn work(
+    arguments: &WorkerArguments,
+    configuration: &Configuration,
+    device: DeviceName,
+    signals: &Signals,
+) -> anyhow::Result<()> {
+    let (settings, pulse) = (configuration.workers.clone(), Arc::<Pulse>::default());
+    let supervised = arguments.supervised;
+    if supervised {
+        tokio::spawn(lifeline::end_with_supervisor(signals.shutdown.clone()));
+        tokio::spawn(lifeline::keep_saying_alive(pulse.clone(), settings.lease() / 4));
+    }
+    let (jobs, blobs) = open_stores(configuration).await?;
+    let name = arguments.name.clone().map_or_else(|| WorkerName::unique(&device.to_string()), WorkerName);
+    let locks = configuration.store.worker_locks();
+    let _lock = locks.hold(&name).inspect_err(|error| tracing::warn!(%error, "the worker's lock cannot be held"));
+    if !supervised {
+        let watch = LeaseWatch::new(jobs.clone(), locks, settings.most_crashes);
+        tokio::spawn(watch.run(signals.shutdown.clone()));
+    }
+    let worker = Worker {
+        name,
+        jobs,
+        blobs,
+        weights: Store::new(configuration.weights.clone()),
+        device,
+        settings,
+        pulse,
+        last_words: Arc::new(move |why| {
+            tracing::error!("{why}");
+            if supervised {
+                lifeline::say_last_words(why);
+            }
+        }),
+    };
+    Ok(worker.run(signals.shutdown.clone()).await?)
 }

@@ -79,12 +79,20 @@ impl BlobStore {
         Self { objects, folder: None }
     }
 
-    /// Writes a blob, in the place of one that has its name. It may come in pieces, which are not copied together.
+    /// Writes a blob, in the place of one that has its name.
     ///
     /// # Errors
     /// When the store fails; nothing of the blob is there then.
-    pub async fn put(&self, key: &BlobKey, blob: impl Into<PutPayload>) -> Result<(), BlobError> {
-        let written = self.objects.put(&location(key)?, blob.into()).await;
+    pub async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
+        self.put_pieces(key, [bytes]).await
+    }
+
+    /// Writes a blob that comes in pieces, without copying them together.
+    ///
+    /// # Errors
+    /// As for [`put`](Self::put).
+    pub async fn put_pieces(&self, key: &BlobKey, pieces: impl IntoIterator<Item = Bytes>) -> Result<(), BlobError> {
+        let written = self.objects.put(&location(key)?, PutPayload::from_iter(pieces)).await;
         written.map(drop).map_err(|cause| BlobError::failed(format!("write {key}"), cause))
     }
 

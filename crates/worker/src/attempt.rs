@@ -1,26 +1,28 @@
-//! The life of one claim: from its pictures to its result, with the lease kept all the while.
+//! The life of one claim: from its pictures to its result.
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-use impasto_jobs::{BlobError, BlobKey, BlobStore, Claim, ClaimError, JobError, JobStore, Standing};
-use tokio::{sync::mpsc, time::interval};
+use impasto_jobs::{BlobKey, BlobStore, Claim, JobError, JobStore};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Settings, WorkerError,
     engine_thread::{Commission, End, EngineThread, Report},
     kind,
-    ledger::{Ledger, LedgerError},
+    lease::LeaseKeeper,
+    ledger::Ledger,
     painting::Brake,
+    patience::StorageError,
+    pulse::Pulse,
 };
 
 /// Reports that may wait to be written down before the engine has to.
 const REPORTS_AHEAD: usize = 4;
 
-/// Why the engine was asked to stop.
+/// Why the engine is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(crate) enum Stop {
     Canceled,
     Draining,
     ClaimLost,
@@ -32,6 +34,7 @@ pub(crate) struct Attempt<'a> {
     pub blobs: &'a BlobStore,
     pub settings: &'a Settings,
     pub engine: &'a EngineThread,
+    pub pulse: &'a Arc<Pulse>,
     pub shutdown: &'a CancellationToken,
 }
 
@@ -41,36 +44,54 @@ impl Attempt<'_> {
     /// # Errors
     /// When the worker cannot go on with any job: its process is to end.
     pub async fn see_through(&self, claim: Claim) -> Result<(), WorkerError> {
-        let mut ledger = Ledger::new(self.jobs.clone(), self.blobs.clone(), claim.key);
-        let seen_through = match self.commission(&claim).await {
+        let mut lease = LeaseKeeper::start(self.jobs.clone(), claim.key, self.settings);
+        let mut ledger = Ledger::new(self.jobs.clone(), self.blobs.clone(), claim.key, self.pulse.clone());
+        let seen_through = match self.commission(&claim, &ledger).await {
             Ok((commission, reports)) => {
                 let brake = commission.brake.clone();
                 self.engine.commission(commission);
-                self.follow(&claim, &mut ledger, &brake, reports).await
+                self.follow(&mut lease, &mut ledger, &brake, reports).await
             }
-            Err(error) => ledger.fail(&error).await.map_err(Failure::Ledger),
+            Err(Unreadable::Picture(error)) => ledger.fail(&error).await.map_err(Failure::Storage),
+            Err(Unreadable::Storage(error)) => Err(Failure::Storage(error)),
         };
         match seen_through {
             Ok(()) => Ok(()),
-            Err(Failure::Ledger(LedgerError::Lost)) => {
+            Err(Failure::Storage(StorageError::Lost)) => {
                 tracing::warn!(job = %claim.key, "the claim was lost; whoever holds it now goes on");
                 Ok(())
             }
-            Err(Failure::Ledger(error)) => Err(WorkerError::Stores(error.to_string())),
+            Err(Failure::Storage(error)) => {
+                let why = format!("its worker could not reach the stores; it goes on from its checkpoint: {error}");
+                // Where even this cannot be written, whoever watches the worker does it.
+                if let Err(error) = ledger.hand_back(&why).await {
+                    tracing::warn!(job = %claim.key, %error, "the job could not be handed back");
+                }
+                Err(WorkerError::Storage(error.to_string()))
+            }
             Err(Failure::Worker(error)) => Err(error),
         }
     }
 
     /// Reads all that the engine needs.
-    async fn commission(&self, claim: &Claim) -> Result<(Commission, mpsc::Receiver<Report>), JobError> {
-        let content = self.read(&claim.content).await?;
+    async fn commission(
+        &self,
+        claim: &Claim,
+        ledger: &Ledger,
+    ) -> Result<(Commission, mpsc::Receiver<Report>), Unreadable> {
+        let picture = async |key: &BlobKey| {
+            let gone =
+                || JobError { kind: kind::INPUT.to_owned(), message: format!("there is no picture {key} any more") };
+            ledger.read(key).await?.ok_or_else(|| Unreadable::Picture(gone()))
+        };
+        let content = picture(&claim.content).await?;
         let mut styles = Vec::with_capacity(claim.styles.len());
         for style in &claim.styles {
-            styles.push(self.read(style).await?);
+            styles.push(picture(style).await?);
         }
         let checkpoint = match &claim.checkpoint {
-            // A checkpoint that is gone costs time, not the job.
-            Some(key) => Some(self.read(key).await.unwrap_or_default()),
+            // A checkpoint that is gone costs time, not the job: it is as good as a broken one.
+            Some(key) => Some(ledger.read(key).await?.unwrap_or_default()),
             None => None,
         };
         let (reports, inbox) = mpsc::channel(REPORTS_AHEAD);
@@ -86,25 +107,15 @@ impl Attempt<'_> {
         Ok((commission, inbox))
     }
 
-    async fn read(&self, key: &BlobKey) -> Result<Bytes, JobError> {
-        self.blobs.get(key).await.map_err(|error: BlobError| JobError {
-            kind: kind::INPUT.to_owned(),
-            message: format!("a picture of the job is gone: {error}"),
-        })
-    }
-
     /// Writes down what the engine reports until it ends, and tells it when to stop.
     async fn follow(
         &self,
-        claim: &Claim,
+        lease: &mut LeaseKeeper,
         ledger: &mut Ledger,
         brake: &Brake,
         mut reports: mpsc::Receiver<Report>,
     ) -> Result<(), Failure> {
         let mut stop: Option<Stop> = None;
-        let mut lease = Lease::new(self, claim);
-        let mut looks = interval(self.settings.poll());
-        let mut pulse = Pulse::new(brake, self.settings);
         loop {
             tokio::select! {
                 report = reports.recv() => {
@@ -115,15 +126,12 @@ impl Attempt<'_> {
                     if stop == Some(Stop::ClaimLost) {
                         continue;
                     }
-                    match self.write_down(ledger, report).await {
-                        Err(LedgerError::Lost) => stop = Some(Stop::ClaimLost),
+                    match self.write_down(ledger, brake, report).await {
+                        Err(StorageError::Lost) => stop = Some(Stop::ClaimLost),
                         other => other?,
                     }
                 }
-                _ = looks.tick() => {
-                    pulse.check()?;
-                    stop = stop.or(lease.keep().await?);
-                }
+                why = lease.stop(), if stop.is_none() => stop = Some(why),
                 () = self.shutdown.cancelled(), if stop.is_none() => stop = Some(Stop::Draining),
             }
             if stop.is_some() {
@@ -132,7 +140,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn write_down(&self, ledger: &mut Ledger, report: Report) -> Result<(), LedgerError> {
+    async fn write_down(&self, ledger: &mut Ledger, brake: &Brake, report: Report) -> Result<(), StorageError> {
         match report {
             Report::Begins { fingerprint, from_scratch } => {
                 if let Some(why) = &from_scratch {
@@ -144,7 +152,12 @@ impl Attempt<'_> {
                 tracing::debug!(stage = entry.stage, epoch = entry.epoch, total = entry.total, "progress");
                 ledger.progress(&entry).await
             }
-            Report::Saved(save) => ledger.save(save).await,
+            Report::Saved(save) => {
+                let began = Instant::now();
+                ledger.save(save).await?;
+                brake.save_written(began.elapsed());
+                Ok(())
+            }
             // The caller has taken it out.
             Report::Ends(_) => Ok(()),
         }
@@ -153,8 +166,8 @@ impl Attempt<'_> {
     async fn finish(&self, ledger: &mut Ledger, end: End, stop: Option<Stop>) -> Result<(), Failure> {
         match (end, stop) {
             (End::DeviceLost(reason), _) => return Err(Failure::Worker(WorkerError::DeviceLost(reason))),
-            (_, Some(Stop::ClaimLost)) => return Err(Failure::Ledger(LedgerError::Lost)),
-            (End::Finished(picture), _) => ledger.succeed(picture).await?,
+            (_, Some(Stop::ClaimLost)) => return Err(Failure::Storage(StorageError::Lost)),
+            (End::Finished(picture), _) => ledger.succeed(picture.into()).await?,
             (End::Failed(error), _) => ledger.fail(&error).await?,
             (End::Stopped(_), Some(Stop::Canceled)) => ledger.cancel().await?,
             (End::Stopped(save), _) => {
@@ -166,75 +179,27 @@ impl Attempt<'_> {
     }
 }
 
+/// Why the engine was not given a job's pictures.
+enum Unreadable {
+    /// One of them is gone for good.
+    Picture(JobError),
+    Storage(StorageError),
+}
+
+impl From<StorageError> for Unreadable {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
 /// Why a claim was not seen through.
 enum Failure {
-    Ledger(LedgerError),
+    Storage(StorageError),
     Worker(WorkerError),
 }
 
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        Self::Ledger(error)
-    }
-}
-
-/// The right to a claim, renewed in time.
-struct Lease<'a> {
-    jobs: &'a JobStore,
-    settings: &'a Settings,
-    claim: &'a Claim,
-    renewed: Instant,
-}
-
-impl<'a> Lease<'a> {
-    fn new(attempt: &Attempt<'a>, claim: &'a Claim) -> Self {
-        Self { jobs: attempt.jobs, settings: attempt.settings, claim, renewed: Instant::now() }
-    }
-
-    /// Looks whether the job is to stop, and renews the lease when a third of it is over. A store that fails is no reason
-    /// to stop: the lease holds for a while yet, and where it does not the next write tells.
-    async fn keep(&mut self) -> Result<Option<Stop>, Failure> {
-        let lease = self.settings.lease();
-        let due = self.renewed.elapsed() >= lease / 3;
-        let standing =
-            if due { self.jobs.renew(&self.claim.key, lease).await } else { self.jobs.standing(&self.claim.key).await };
-        match standing {
-            Ok(Standing { cancel_requested }) => {
-                if due {
-                    self.renewed = Instant::now();
-                }
-                Ok(cancel_requested.then_some(Stop::Canceled))
-            }
-            Err(ClaimError::Lost) => Ok(Some(Stop::ClaimLost)),
-            Err(ClaimError::Store(error)) => {
-                tracing::warn!(%error, "the lease could not be looked after");
-                Ok(None)
-            }
-        }
-    }
-}
-
-/// Whether the engine still beats.
-struct Pulse<'a> {
-    brake: &'a Brake,
-    patience: std::time::Duration,
-    beats: u64,
-    since: Instant,
-}
-
-impl<'a> Pulse<'a> {
-    fn new(brake: &'a Brake, settings: &Settings) -> Self {
-        let patience = std::time::Duration::from_secs(settings.stall_seconds);
-        Self { brake, patience, beats: brake.beats(), since: Instant::now() }
-    }
-
-    fn check(&mut self) -> Result<(), Failure> {
-        let beats = self.brake.beats();
-        if beats != self.beats {
-            (self.beats, self.since) = (beats, Instant::now());
-        } else if self.since.elapsed() > self.patience {
-            return Err(Failure::Worker(WorkerError::Stalled { seconds: self.patience.as_secs() }));
-        }
-        Ok(())
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::{
     Settings, kind,
     painting::{self, Brake},
+    pulse::Pulse,
 };
 
 /// What the thread is to do for one claim.
@@ -42,9 +43,10 @@ pub(crate) enum Report {
 
 /// A checkpoint and the picture of it.
 pub(crate) struct Save {
-    pub checkpoint: Vec<u8>,
+    /// In pieces that follow each other.
+    pub checkpoint: Vec<Bytes>,
     /// A PNG file.
-    pub preview: Vec<u8>,
+    pub preview: Bytes,
 }
 
 /// How a commission ended.
@@ -67,13 +69,13 @@ pub(crate) struct EngineThread {
 
 impl EngineThread {
     /// Starts the thread. Should it panic, the reports of its commission end without [`Report::Ends`].
-    pub fn start(device: DeviceName, settings: &Settings, weights: Weights) -> io::Result<Self> {
+    pub fn start(device: DeviceName, settings: &Settings, weights: Weights, pulse: Arc<Pulse>) -> io::Result<Self> {
         let (commissions, inbox) = std::sync::mpsc::channel::<Commission>();
         let checkpoint_seconds = settings.checkpoint_seconds;
         let mut easel = Easel { device, threads: settings.threads, weights, engine: None };
         thread::Builder::new().name("engine".to_owned()).spawn(move || {
             for commission in inbox {
-                painting::paint(&mut easel, &commission, checkpoint_seconds);
+                painting::paint(&mut easel, &commission, &pulse, checkpoint_seconds);
             }
         })?;
         Ok(Self { commissions })

@@ -1,54 +1,42 @@
-//! What is written down of one claim: a blob first, then the row that names it, then the blobs it replaces are deleted.
+//! What is read and written of one claim. Of what is written, a blob comes first, then the row that names it, then the blobs
+//! that it replaces are deleted.
 
-use std::{future::Future, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use impasto_jobs::{BlobError, BlobKey, BlobStore, ClaimError, ClaimKey, JobError, JobStore, StoreError};
+use impasto_jobs::{BlobError, BlobKey, BlobStore, ClaimKey, JobError, JobStore};
 use impasto_recipe::{Fingerprint, ProgressEntry};
 
-use crate::engine_thread::Save;
+use crate::{
+    engine_thread::Save,
+    patience::{StorageError, patiently},
+    pulse::Pulse,
+};
 
-/// Why something was not written down.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LedgerError {
-    /// The job is somebody else's now.
-    #[error("the claim is lost")]
-    Lost,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-}
-
-impl From<ClaimError> for LedgerError {
-    fn from(error: ClaimError) -> Self {
-        match error {
-            ClaimError::Lost => Self::Lost,
-            ClaimError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-/// Tries in all, before a store that fails is given up.
-const TRIES: u32 = 6;
-/// The pause after the first try; it doubles with each.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// Writes under one claim.
+/// Reads and writes under one claim.
 pub(crate) struct Ledger {
     jobs: JobStore,
     blobs: BlobStore,
     claim: ClaimKey,
+    pulse: Arc<Pulse>,
     saves: u64,
 }
 
 impl Ledger {
-    pub fn new(jobs: JobStore, blobs: BlobStore, claim: ClaimKey) -> Self {
-        Self { jobs, blobs, claim, saves: 0 }
+    pub fn new(jobs: JobStore, blobs: BlobStore, claim: ClaimKey, pulse: Arc<Pulse>) -> Self {
+        Self { jobs, blobs, claim, pulse, saves: 0 }
     }
 
-    pub async fn begin(&self, fingerprint: &Fingerprint, from_scratch: Option<&str>) -> Result<(), LedgerError> {
-        patiently(|| async {
+    /// The blob, or `None` where there surely is none.
+    pub async fn read(&self, key: &BlobKey) -> Result<Option<Bytes>, StorageError> {
+        match patiently(&self.pulse, || async { Ok(self.blobs.get(key).await?) }).await {
+            Err(StorageError::Blobs(BlobError::NotFound(_))) => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    pub async fn begin(&self, fingerprint: &Fingerprint, from_scratch: Option<&str>) -> Result<(), StorageError> {
+        patiently(&self.pulse, || async {
             match from_scratch {
                 Some(why) => Ok(self.jobs.restart(&self.claim, fingerprint, why).await?),
                 None => Ok(self.jobs.begin(&self.claim, fingerprint).await?),
@@ -57,59 +45,57 @@ impl Ledger {
         .await
     }
 
-    pub async fn progress(&self, entry: &ProgressEntry) -> Result<(), LedgerError> {
-        patiently(|| async { Ok(self.jobs.record_progress(&self.claim, entry).await?) }).await
+    pub async fn progress(&self, entry: &ProgressEntry) -> Result<(), StorageError> {
+        patiently(&self.pulse, || async { Ok(self.jobs.record_progress(&self.claim, entry).await?) }).await
     }
 
-    pub async fn save(&mut self, save: Save) -> Result<(), LedgerError> {
+    pub async fn save(&mut self, save: Save) -> Result<(), StorageError> {
         self.saves += 1;
         let checkpoint = BlobKey::checkpoint(&self.claim, self.saves);
         let preview = BlobKey::preview(&self.claim, self.saves);
-        let (checkpoint_bytes, preview_bytes) = (Bytes::from(save.checkpoint), Bytes::from(save.preview));
-        let written = patiently(|| async {
-            self.blobs.put(&checkpoint, checkpoint_bytes.clone()).await?;
-            self.blobs.put(&preview, preview_bytes.clone()).await?;
+        let written = patiently(&self.pulse, || async {
+            self.blobs.put_pieces(&checkpoint, save.checkpoint.iter().cloned()).await?;
+            self.blobs.put(&preview, save.preview.clone()).await?;
             Ok(self.jobs.save_checkpoint(&self.claim, &checkpoint, &preview).await?)
         })
         .await;
         self.tidy(written, &[checkpoint.clone(), preview.clone()]).await
     }
 
-    pub async fn succeed(&self, picture: Vec<u8>) -> Result<(), LedgerError> {
+    pub async fn succeed(&self, picture: Bytes) -> Result<(), StorageError> {
         let result = BlobKey::result(&self.claim);
-        let bytes = Bytes::from(picture);
-        let written = patiently(|| async {
-            self.blobs.put(&result, bytes.clone()).await?;
+        let written = patiently(&self.pulse, || async {
+            self.blobs.put(&result, picture.clone()).await?;
             Ok(self.jobs.succeed(&self.claim, &result).await?)
         })
         .await;
         self.tidy(written, std::slice::from_ref(&result)).await
     }
 
-    pub async fn fail(&self, error: &JobError) -> Result<(), LedgerError> {
-        let written = patiently(|| async { Ok(self.jobs.fail(&self.claim, error).await?) }).await;
+    pub async fn fail(&self, error: &JobError) -> Result<(), StorageError> {
+        let written = patiently(&self.pulse, || async { Ok(self.jobs.fail(&self.claim, error).await?) }).await;
         self.tidy(written, &[]).await
     }
 
-    pub async fn cancel(&self) -> Result<(), LedgerError> {
-        let written = patiently(|| async { Ok(self.jobs.cancel(&self.claim).await?) }).await;
+    pub async fn cancel(&self) -> Result<(), StorageError> {
+        let written = patiently(&self.pulse, || async { Ok(self.jobs.cancel(&self.claim).await?) }).await;
         self.tidy(written, &[]).await
     }
 
-    pub async fn hand_back(&self, why: &str) -> Result<(), LedgerError> {
-        patiently(|| async { Ok(self.jobs.hand_back(&self.claim, why).await?) }).await
+    pub async fn hand_back(&self, why: &str) -> Result<(), StorageError> {
+        patiently(&self.pulse, || async { Ok(self.jobs.hand_back(&self.claim, why).await?) }).await
     }
 
     /// Deletes what a write replaced, or, where the claim was lost, what was written in vain.
-    async fn tidy(&self, written: Result<Vec<BlobKey>, LedgerError>, new: &[BlobKey]) -> Result<(), LedgerError> {
+    async fn tidy(&self, written: Result<Vec<BlobKey>, StorageError>, new: &[BlobKey]) -> Result<(), StorageError> {
         match written {
             Ok(replaced) => {
                 self.discard(&replaced).await;
                 Ok(())
             }
-            Err(LedgerError::Lost) => {
+            Err(StorageError::Lost) => {
                 self.discard(new).await;
-                Err(LedgerError::Lost)
+                Err(StorageError::Lost)
             }
             Err(error) => Err(error),
         }
@@ -121,23 +107,4 @@ impl Ledger {
             tracing::warn!(%error, "blobs that are no longer needed could not be deleted");
         }
     }
-}
-
-/// Does it again while a store fails, which may be a passing fault: a full disk, a locked database.
-async fn patiently<T, F>(mut write: impl FnMut() -> F) -> Result<T, LedgerError>
-where
-    F: Future<Output = Result<T, LedgerError>>,
-{
-    let mut pause = FIRST_PAUSE;
-    for tries_left in (0..TRIES).rev() {
-        match write().await {
-            Err(error) if tries_left > 0 && !matches!(error, LedgerError::Lost) => {
-                tracing::warn!(%error, "could not write; trying again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            outcome => return outcome,
-        }
-    }
-    unreachable!("the last try returns")
 }

@@ -10,18 +10,21 @@ use impasto_engine::{Checkpoint, DeviceName, Engine, EngineError, Flow, Observer
 use impasto_jobs::JobError;
 use impasto_picture::{DecodeLimits, Format, Picture};
 use impasto_recipe::ProgressEntry;
-use tokio::sync::mpsc;
 
 use crate::{
     engine_thread::{Commission, Easel, End, Report, Save},
     kind,
+    pulse::Pulse,
 };
 
-/// What the two sides of a commission share: the wish to stop, and the beat of the epochs.
+/// What the two sides of a commission share: the wish to stop, and what a save costs.
 #[derive(Debug, Default)]
 pub(crate) struct Brake {
     pulled: AtomicBool,
-    epochs: AtomicU64,
+    /// A save is on its way to the store.
+    saving: AtomicBool,
+    /// What the last one took to be written.
+    save_microseconds: AtomicU64,
 }
 
 impl Brake {
@@ -30,44 +33,52 @@ impl Brake {
         self.pulled.store(true, Ordering::Relaxed);
     }
 
-    /// How many times the engine has been heard of: a number that stands still is a device that hangs.
-    pub fn beats(&self) -> u64 {
-        self.epochs.load(Ordering::Relaxed)
-    }
-
-    fn beat(&self) {
-        self.epochs.fetch_add(1, Ordering::Relaxed);
+    /// The save that was reported last is in the store.
+    pub fn save_written(&self, took: Duration) {
+        self.save_microseconds.store(took.as_micros() as u64, Ordering::Relaxed);
+        self.saving.store(false, Ordering::Release);
     }
 
     fn is_pulled(&self) -> bool {
         self.pulled.load(Ordering::Relaxed)
     }
+
+    /// What the last save took to be written; `None` while one is on its way.
+    fn last_save(&self) -> Option<Duration> {
+        let saving = self.saving.load(Ordering::Acquire);
+        (!saving).then(|| Duration::from_micros(self.save_microseconds.load(Ordering::Relaxed)))
+    }
 }
 
 /// Paints what is commissioned and reports of it, whatever happens.
-pub(crate) fn paint(easel: &mut Easel, commission: &Commission, checkpoint_seconds: u64) {
-    let end = try_paint(easel, commission, checkpoint_seconds).unwrap_or_else(End::Failed);
+pub(crate) fn paint(easel: &mut Easel, commission: &Commission, pulse: &Pulse, checkpoint_seconds: u64) {
+    let end = try_paint(easel, commission, pulse, checkpoint_seconds).unwrap_or_else(End::Failed);
     // Nobody listening means that the worker is going down: its claim lapses.
     drop(commission.reports.blocking_send(Report::Ends(end)));
 }
 
-fn try_paint(easel: &mut Easel, commission: &Commission, checkpoint_seconds: u64) -> Result<End, JobError> {
+fn try_paint(
+    easel: &mut Easel,
+    commission: &Commission,
+    pulse: &Pulse,
+    checkpoint_seconds: u64,
+) -> Result<End, JobError> {
     let subject = Subject {
         content: decode("content", &commission.content)?,
         styles: commission.styles.iter().map(|style| decode("style", style)).collect::<Result<_, _>>()?,
     };
     let device = easel.device();
     let engine = easel.engine_for(commission)?;
-    commission.brake.beat();
+    pulse.beat();
     let (checkpoint, from_scratch) = usable_checkpoint(engine, commission);
     let begins = Report::Begins { fingerprint: engine.fingerprint().clone(), from_scratch };
     drop(commission.reports.blocking_send(begins));
-    let mut scribe = Scribe::new(commission, checkpoint_seconds);
+    let mut scribe = Scribe::new(commission, pulse, checkpoint_seconds);
     match engine.paint(&commission.recipe, &subject, checkpoint.as_ref(), &mut scribe) {
         Ok(Outcome::Finished(picture)) => Ok(End::Finished(encode(&picture)?)),
         Ok(Outcome::Stopped(checkpoint)) => {
             let preview = checkpoint.picture().map_err(|error| job_error(&error))?;
-            Ok(End::Stopped(save(&checkpoint, &preview)?))
+            Ok(End::Stopped(save(*checkpoint, &preview)?))
         }
         Err(error) if poisons(&error, device) => Ok(End::DeviceLost(error.to_string())),
         Err(error) => Err(job_error(&error)),
@@ -94,35 +105,58 @@ fn usable_checkpoint(engine: &Engine, commission: &Commission) -> (Option<Checkp
 /// The engine's observer: passes on what it hears, and saves when it is time.
 struct Scribe<'a> {
     commission: &'a Commission,
-    reports: &'a mpsc::Sender<Report>,
+    pulse: &'a Pulse,
     interval: Duration,
-    next_save: Instant,
+    last_epoch: Instant,
+    last_save: Instant,
+    /// What making the last save took, before it was written.
+    making_took: Duration,
+    saved: bool,
 }
 
 /// The first save comes early, so that there is something to see.
 const FIRST_SAVE: Duration = Duration::from_secs(1);
+/// Between two saves passes so many times what one of them costs.
+const SAVES_COST_A: u32 = 10;
 
 impl<'a> Scribe<'a> {
-    fn new(commission: &'a Commission, checkpoint_seconds: u64) -> Self {
-        let interval = Duration::from_secs(checkpoint_seconds);
-        let next_save = Instant::now() + interval.min(FIRST_SAVE);
-        Self { commission, reports: &commission.reports, interval, next_save }
+    fn new(commission: &'a Commission, pulse: &'a Pulse, checkpoint_seconds: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            commission,
+            pulse,
+            interval: Duration::from_secs(checkpoint_seconds),
+            last_epoch: now,
+            last_save: now,
+            making_took: Duration::ZERO,
+            saved: false,
+        }
     }
 
     /// Whether anybody still listens.
     fn tell(&self, report: Report) -> bool {
-        self.reports.blocking_send(report).is_ok()
+        self.commission.reports.blocking_send(report).is_ok()
+    }
+
+    fn save_is_due(&self) -> bool {
+        let Some(writing_took) = self.commission.brake.last_save() else { return false };
+        let interval = if self.saved { self.interval } else { self.interval.min(FIRST_SAVE) };
+        self.last_save.elapsed() >= interval.max((self.making_took + writing_took) * SAVES_COST_A)
     }
 
     fn save(&mut self, now: &Snapshot<'_>) -> bool {
-        let saved = now
+        let began = Instant::now();
+        let made = now
             .checkpoint()
             .and_then(|checkpoint| Ok((checkpoint, now.picture()?)))
             .map_err(|error| job_error(&error))
-            .and_then(|(checkpoint, preview)| save(&checkpoint, &preview));
-        self.next_save = Instant::now() + self.interval;
-        match saved {
-            Ok(save) => self.tell(Report::Saved(save)),
+            .and_then(|(checkpoint, preview)| save(checkpoint, &preview));
+        (self.last_save, self.making_took, self.saved) = (Instant::now(), began.elapsed(), true);
+        match made {
+            Ok(save) => {
+                self.commission.brake.saving.store(true, Ordering::Release);
+                self.tell(Report::Saved(save))
+            }
             Err(error) => {
                 tracing::warn!(%error.message, "no checkpoint could be taken; the run goes on");
                 true
@@ -133,16 +167,17 @@ impl<'a> Scribe<'a> {
 
 impl Observer for Scribe<'_> {
     fn progress(&mut self, entry: &ProgressEntry) {
-        self.commission.brake.beat();
+        self.pulse.beat();
         self.tell(Report::Progress(*entry));
     }
 
     fn epoch(&mut self, now: &Snapshot<'_>) -> Flow {
-        self.commission.brake.beat();
+        self.pulse.epoch(self.last_epoch.elapsed());
+        self.last_epoch = Instant::now();
         if self.commission.brake.is_pulled() {
             return Flow::Stop;
         }
-        let heard = Instant::now() < self.next_save || self.save(now);
+        let heard = !self.save_is_due() || self.save(now);
         if heard { Flow::Continue } else { Flow::Stop }
     }
 }
@@ -161,9 +196,9 @@ fn encode(picture: &Picture) -> Result<Vec<u8>, JobError> {
         .map_err(|error| JobError { kind: kind::INTERNAL.to_owned(), message: error.to_string() })
 }
 
-fn save(checkpoint: &Checkpoint, preview: &Picture) -> Result<Save, JobError> {
-    let bytes = checkpoint.encode().map_err(|error| job_error(&error.into()))?;
-    Ok(Save { checkpoint: bytes, preview: encode(preview)? })
+fn save(checkpoint: Checkpoint, preview: &Picture) -> Result<Save, JobError> {
+    let pieces = vec![checkpoint.encode().map_err(|error| job_error(&error.into()))?.into()];
+    Ok(Save { checkpoint: pieces, preview: encode(preview)?.into() })
 }
 
 /// What a job is told of an engine's error.

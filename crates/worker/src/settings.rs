@@ -17,7 +17,7 @@ pub struct Settings {
     pub niceness: i32,
     /// Seconds that a claim holds without being renewed; a worker that is silent for longer loses its job.
     pub lease_seconds: u64,
-    /// Seconds at the most between two saved checkpoints, as far as the epochs' length allows.
+    /// Seconds between two saved checkpoints; more where an epoch takes longer, or a save costs more than a tenth of them.
     pub checkpoint_seconds: u64,
     /// Seconds without a finished epoch after which a worker takes its device to hang, and gives up.
     pub stall_seconds: u64,
@@ -43,12 +43,38 @@ impl Default for Settings {
 }
 
 impl Settings {
-    pub(crate) fn lease(&self) -> Duration {
-        Duration::from_secs(self.lease_seconds.max(1))
+    /// Refuses what cannot be meant, by the setting's name.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn check(&self) -> Result<(), String> {
+        const DAY: u64 = 86_400;
+        for (name, value, range) in [
+            ("threads", self.threads as u64, 0..=1024),
+            ("lease_seconds", self.lease_seconds, 1..=3600),
+            ("checkpoint_seconds", self.checkpoint_seconds, 0..=DAY),
+            ("stall_seconds", self.stall_seconds, 1..=DAY),
+            ("most_crashes", self.most_crashes.into(), 1..=1_000_000),
+            ("poll_milliseconds", self.poll_milliseconds, 10..=60_000),
+        ] {
+            if !range.contains(&value) {
+                let (least, most) = range.into_inner();
+                return Err(format!("workers.{name} = {value} is out of range: give a number from {least} to {most}"));
+            }
+        }
+        if !(0..=19).contains(&self.niceness) {
+            return Err(format!("workers.niceness = {} is out of range: give a number from 0 to 19", self.niceness));
+        }
+        Ok(())
+    }
+
+    /// How long a worker may be silent before its job is taken back.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
     }
 
     pub(crate) fn poll(&self) -> Duration {
-        Duration::from_millis(self.poll_milliseconds.max(10))
+        Duration::from_millis(self.poll_milliseconds)
     }
 }
 

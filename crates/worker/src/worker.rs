@@ -1,14 +1,19 @@
 //! The loop.
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
 use impasto_engine::DeviceName;
-use impasto_jobs::{BlobStore, Claim, JobStore, StoreError, WorkerName};
+use impasto_jobs::{BlobStore, JobStore, WorkerName};
 use impasto_weights::Store as Weights;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Settings, attempt::Attempt, engine_thread::EngineThread};
+use crate::{
+    Settings,
+    attempt::Attempt,
+    engine_thread::EngineThread,
+    pulse::{LastWords, Pulse, end_if_still},
+};
 
 /// Why a worker's process is to end: its supervisor takes its job back and starts another.
 #[derive(Debug, thiserror::Error)]
@@ -19,15 +24,9 @@ pub enum WorkerError {
     /// The device can no longer be trusted.
     #[error("the device is lost: {0}")]
     DeviceLost(String),
-    /// No epoch was finished for so long that the device must hang.
-    #[error("the device hangs: no epoch in {seconds} seconds")]
-    Stalled {
-        /// How long it was waited for.
-        seconds: u64,
-    },
-    /// Nothing can be written down.
-    #[error("the job's progress cannot be saved: {0}")]
-    Stores(String),
+    /// The stores did not do what they were told for half a minute. No job answers for that.
+    #[error("the stores cannot be reached: {0}")]
+    Storage(String),
     /// The thread that computes could not be started.
     #[error("the engine's thread cannot be started: {0}")]
     Thread(#[from] io::Error),
@@ -47,6 +46,10 @@ pub struct Worker {
     pub device: DeviceName,
     /// How it behaves.
     pub settings: Settings,
+    /// Where it shows that it lives.
+    pub pulse: Arc<Pulse>,
+    /// What it says before it ends itself because it hangs.
+    pub last_words: LastWords,
 }
 
 impl Worker {
@@ -55,17 +58,27 @@ impl Worker {
     /// # Errors
     /// When the worker cannot go on with any job: its process is to end.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
-        let Self { name, jobs, blobs, weights, device, settings } = self;
-        let engine = EngineThread::start(device, &settings, weights)?;
-        let attempt = Attempt { jobs: &jobs, blobs: &blobs, settings: &settings, engine: &engine, shutdown: &shutdown };
-        let mut queue = Queue { jobs: &jobs, name: &name, settings: &settings, swept: None };
+        let Self { name, jobs, blobs, weights, device, settings, pulse, last_words } = self;
+        let engine = EngineThread::start(device, &settings, weights, pulse.clone())?;
+        end_if_still(pulse.clone(), Duration::from_secs(settings.stall_seconds), last_words)?;
+        let attempt = Attempt {
+            jobs: &jobs,
+            blobs: &blobs,
+            settings: &settings,
+            engine: &engine,
+            pulse: &pulse,
+            shutdown: &shutdown,
+        };
         tracing::info!(worker = %name, %device, "ready for jobs");
         while !shutdown.is_cancelled() {
-            match queue.next().await {
+            match jobs.claim(&name, settings.lease()).await {
                 Ok(Some(claim)) => {
                     let key = claim.key;
                     tracing::info!(job = %key, "claimed");
-                    attempt.see_through(claim).await?;
+                    pulse.works(true);
+                    let seen_through = attempt.see_through(claim).await;
+                    pulse.works(false);
+                    seen_through?;
                     tracing::info!(job = %key, "done with it");
                     continue;
                 }
@@ -78,28 +91,5 @@ impl Worker {
             }
         }
         Ok(())
-    }
-}
-
-/// The queue as one worker sees it.
-struct Queue<'a> {
-    jobs: &'a JobStore,
-    name: &'a WorkerName,
-    settings: &'a Settings,
-    swept: Option<Instant>,
-}
-
-impl Queue<'_> {
-    /// The next job, after those of silent workers were taken back.
-    async fn next(&mut self) -> Result<Option<Claim>, StoreError> {
-        let lease = self.settings.lease();
-        if self.swept.is_none_or(|swept| swept.elapsed() >= lease / 6) {
-            let taken_back = self.jobs.take_back_lapsed(self.settings.most_crashes).await?;
-            if taken_back > 0 {
-                tracing::warn!(jobs = taken_back, "taken back from workers that fell silent");
-            }
-            self.swept = Some(Instant::now());
-        }
-        self.jobs.claim(self.name, lease).await
     }
 }

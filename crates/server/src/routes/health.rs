@@ -49,7 +49,7 @@ pub(crate) async fn ready(State(app): State<Shared>) -> Result<Json<Health>, Pro
     if app.shutdown.is_cancelled() {
         return Err(Problem::new(Kind::Unavailable, "the service is shutting down"));
     }
-    app.jobs.ping().await?;
+    app.jobs.probe().await?;
     let probe = JobId::new();
     let written = PendingBlobs::new(app.clone(), probe);
     app.blobs.put(&BlobKey::content(probe), Bytes::from_static(b"probe")).await?;

@@ -1,0 +1,67 @@
+//! Signs of life, and the end of a worker that shows none.
+
+use std::{
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a worker shows of its life to whoever watches it.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    working: AtomicBool,
+    beats: AtomicU64,
+    epoch_microseconds: AtomicU64,
+}
+
+impl Pulse {
+    /// Something has come forward.
+    pub(crate) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An epoch has come to its end after so long.
+    pub(crate) fn epoch(&self, took: Duration) {
+        self.epoch_microseconds.store(took.as_micros() as u64, Ordering::Relaxed);
+        self.beat();
+    }
+
+    /// Whether there is a claim to work on. Without one, stillness is no bad sign.
+    pub(crate) fn works(&self, working: bool) {
+        self.working.store(working, Ordering::Relaxed);
+        self.beat();
+    }
+
+    /// How long the last epoch took.
+    pub fn epoch_length(&self) -> Duration {
+        Duration::from_micros(self.epoch_microseconds.load(Ordering::Relaxed))
+    }
+}
+
+/// What a worker says before it is ended.
+pub type LastWords = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Ends the process, by `abort` and on a thread of its own, once it has been at work without a beat for `patience`: a hung
+/// device may keep every other way of ending waiting.
+pub(crate) fn end_if_still(pulse: Arc<Pulse>, patience: Duration, last_words: LastWords) -> std::io::Result<()> {
+    let watching = move || {
+        let (mut beats, mut since) = (0, Instant::now());
+        loop {
+            thread::sleep(LOOK_EVERY);
+            let now = pulse.beats.load(Ordering::Relaxed);
+            if now != beats || !pulse.working.load(Ordering::Relaxed) {
+                (beats, since) = (now, Instant::now());
+            } else if since.elapsed() > patience {
+                last_words(&format!("the device hangs: no epoch in {} seconds", patience.as_secs()));
+                process::abort();
+            }
+        }
+    };
+    thread::Builder::new().name("watchdog".to_owned()).spawn(watching).map(drop)
+}
+
+const LOOK_EVERY: Duration = Duration::from_millis(500);
