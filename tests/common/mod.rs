@@ -1,7 +1,9 @@
 //! The real service, started for one test and gone with it, and what a client does with it over HTTP.
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 
+pub mod jobs;
 pub mod pictures;
+pub mod processes;
 
 use std::{
     os::unix::process::CommandExt,
@@ -75,10 +77,9 @@ impl Service {
     }
 
     /// Asks the service to end (SIGTERM), and waits until it has.
-    pub async fn stop_gently(mut self) -> ExitStatus {
-        kill_process(self.process_id(), Signal::TERM).expect("the service is there to be asked");
-        let ended = timeout(PATIENCE, self.process.wait()).await.expect("the service ends when it is asked to");
-        ended.expect("it can be waited for")
+    pub async fn stop_gently(self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
     }
 
     /// Kills the service and its workers on the spot (SIGKILL), as a power cut would.
@@ -92,8 +93,29 @@ impl Service {
         _ = kill_process_group(self.process_id(), Signal::KILL);
     }
 
+    /// Sends a signal to the process that supervises the others, and to no other.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.process_id(), signal).expect("the service is there");
+    }
+
+    /// Waits until the service has ended by itself.
+    pub async fn ended(mut self) -> ExitStatus {
+        let ended = timeout(PATIENCE, self.process.wait()).await.expect("the service ends");
+        ended.expect("it can be waited for")
+    }
+
     fn process_id(&self) -> Pid {
         Pid::from_raw(self.pid.cast_signed()).expect("no process is called 0")
+    }
+
+    /// Waits until it has logged `words`.
+    pub async fn wait_until_logged(&self, words: &str) {
+        let logged = async {
+            while !self.log().contains(words) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, logged).await.unwrap_or_else(|_| panic!("never logged: {words}"));
     }
 
     /// What it has logged so far.

@@ -42,7 +42,7 @@ impl LeaseWatch {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Instant::now();
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let since_last = last.elapsed().min(2 * EVERY);
+            let since_last = last.elapsed().min(EVERY);
             last = Instant::now();
             match self.look(since_last).await {
                 Ok(0) => {}
@@ -94,8 +94,10 @@ impl LeaseWatch {
         Ok(taken)
     }
 
-    /// For how long the lease has not been renewed.
+    /// For how long the lease has not been renewed. However long ago the last look was, it takes four more of them until a
+    /// lease is over: after a pause of the whole machine, the worker has to be given the time to wake up as well.
     fn listen(&mut self, lease: &Lease, since_last: Duration) -> Duration {
+        let since_last = since_last.min(lease.length / 4);
         let fresh = Silence { renewals: lease.renewals, lasted: Duration::ZERO };
         let silence =
             self.silent.entry(lease.claim).and_modify(|silence| silence.lasted += since_last).or_insert(fresh);

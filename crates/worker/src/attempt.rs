@@ -1,6 +1,9 @@
 //! The life of one claim: from its pictures to its result.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use impasto_jobs::{BlobKey, BlobStore, Claim, JobError, JobStore};
 use tokio::sync::mpsc;
@@ -13,7 +16,7 @@ use crate::{
     lease::LeaseKeeper,
     ledger::Ledger,
     painting::Brake,
-    patience::StorageError,
+    patience::{Patience, StorageError},
     pulse::Pulse,
 };
 
@@ -45,7 +48,9 @@ impl Attempt<'_> {
     /// When the worker cannot go on with any job: its process is to end.
     pub async fn see_through(&self, claim: Claim) -> Result<(), WorkerError> {
         let mut lease = LeaseKeeper::start(self.jobs.clone(), claim.key, self.settings);
-        let mut ledger = Ledger::new(self.jobs.clone(), self.blobs.clone(), claim.key, self.pulse.clone());
+        let length = Duration::from_secs(self.settings.storage_seconds);
+        let patience = Patience { length, pulse: self.pulse.clone() };
+        let mut ledger = Ledger::new(self.jobs.clone(), self.blobs.clone(), claim.key, patience);
         let seen_through = match self.commission(&claim, &ledger).await {
             Ok((commission, reports)) => {
                 let brake = commission.brake.clone();
@@ -154,9 +159,9 @@ impl Attempt<'_> {
             }
             Report::Saved(save) => {
                 let began = Instant::now();
-                ledger.save(save).await?;
+                let saved = go_on_without(ledger.save(&save).await);
                 brake.save_written(began.elapsed());
-                Ok(())
+                saved
             }
             // The caller has taken it out.
             Report::Ends(_) => Ok(()),
@@ -171,11 +176,24 @@ impl Attempt<'_> {
             (End::Failed(error), _) => ledger.fail(&error).await?,
             (End::Stopped(_), Some(Stop::Canceled)) => ledger.cancel().await?,
             (End::Stopped(save), _) => {
-                ledger.save(save).await?;
+                go_on_without(ledger.save(&save).await)?;
                 ledger.hand_back("its worker was asked to end; it goes on from its checkpoint").await?;
             }
         }
         Ok(())
+    }
+}
+
+/// A save that fails is no reason to stop: the one before is still there, the next one may succeed, and the result may be
+/// small enough where a checkpoint is not.
+fn go_on_without(saved: Result<(), StorageError>) -> Result<(), StorageError> {
+    match saved {
+        Err(StorageError::Lost) => Err(StorageError::Lost),
+        Err(error) => {
+            tracing::warn!(%error, "a checkpoint could not be saved; the job goes on without it");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -34,19 +34,20 @@ impl LeaseKeeper {
 /// stop: nobody takes a job back meanwhile.
 async fn keep(jobs: JobStore, claim: ClaimKey, settings: Settings, told: watch::Sender<Option<Stop>>) {
     let mut looks = interval(settings.poll());
-    let mut renewed = Instant::now();
+    let mut next_renewal = Instant::now() + settings.lease() / 3;
     loop {
         looks.tick().await;
-        let due = renewed.elapsed() >= settings.lease() / 3;
+        let due = Instant::now() >= next_renewal;
         let standing = if due { jobs.renew(&claim).await } else { jobs.standing(&claim).await };
+        if due {
+            // Sooner again where it failed, but not with every look.
+            let pause = settings.lease() / if standing.is_ok() { 3 } else { 10 };
+            next_renewal = Instant::now() + pause;
+        }
         match standing {
-            Ok(Standing { cancel_requested }) => {
-                if due {
-                    renewed = Instant::now();
-                }
-                if cancel_requested {
-                    told.send_if_modified(|stop| stop.replace(Stop::Canceled).is_none());
-                }
+            Ok(Standing { cancel_requested: false }) => {}
+            Ok(Standing { cancel_requested: true }) => {
+                told.send_if_modified(|stop| stop.replace(Stop::Canceled).is_none());
             }
             Err(ClaimError::Lost) => {
                 told.send_replace(Some(Stop::ClaimLost));

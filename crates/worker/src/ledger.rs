@@ -1,16 +1,13 @@
 //! What is read and written of one claim. Of what is written, a blob comes first, then the row that names it, then the blobs
 //! that it replaces are deleted.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use impasto_jobs::{BlobError, BlobKey, BlobStore, ClaimKey, JobError, JobStore};
 use impasto_recipe::{Fingerprint, ProgressEntry};
 
 use crate::{
     engine_thread::Save,
-    patience::{StorageError, patiently},
-    pulse::Pulse,
+    patience::{Patience, StorageError},
 };
 
 /// Reads and writes under one claim.
@@ -18,72 +15,91 @@ pub(crate) struct Ledger {
     jobs: JobStore,
     blobs: BlobStore,
     claim: ClaimKey,
-    pulse: Arc<Pulse>,
+    patience: Patience,
     saves: u64,
 }
 
 impl Ledger {
-    pub fn new(jobs: JobStore, blobs: BlobStore, claim: ClaimKey, pulse: Arc<Pulse>) -> Self {
-        Self { jobs, blobs, claim, pulse, saves: 0 }
+    pub fn new(jobs: JobStore, blobs: BlobStore, claim: ClaimKey, patience: Patience) -> Self {
+        Self { jobs, blobs, claim, patience, saves: 0 }
     }
 
     /// The blob, or `None` where there surely is none.
     pub async fn read(&self, key: &BlobKey) -> Result<Option<Bytes>, StorageError> {
-        match patiently(&self.pulse, || async { Ok(self.blobs.get(key).await?) }).await {
+        match self.patience.with(|| async { Ok(self.blobs.get(key).await?) }).await {
             Err(StorageError::Blobs(BlobError::NotFound(_))) => Ok(None),
             read => read.map(Some),
         }
     }
 
     pub async fn begin(&self, fingerprint: &Fingerprint, from_scratch: Option<&str>) -> Result<(), StorageError> {
-        patiently(&self.pulse, || async {
-            match from_scratch {
-                Some(why) => Ok(self.jobs.restart(&self.claim, fingerprint, why).await?),
-                None => Ok(self.jobs.begin(&self.claim, fingerprint).await?),
-            }
-        })
-        .await
+        self.patience
+            .with(|| async {
+                match from_scratch {
+                    Some(why) => Ok(self.jobs.restart(&self.claim, fingerprint, why).await?),
+                    None => Ok(self.jobs.begin(&self.claim, fingerprint).await?),
+                }
+            })
+            .await
     }
 
     pub async fn progress(&self, entry: &ProgressEntry) -> Result<(), StorageError> {
-        patiently(&self.pulse, || async { Ok(self.jobs.record_progress(&self.claim, entry).await?) }).await
+        self.patience.with(|| async { Ok(self.jobs.record_progress(&self.claim, entry).await?) }).await
     }
 
-    pub async fn save(&mut self, save: Save) -> Result<(), StorageError> {
+    /// Saves once; where that fails, the save before stays.
+    pub async fn save(&mut self, save: &Save) -> Result<(), StorageError> {
         self.saves += 1;
         let checkpoint = BlobKey::checkpoint(&self.claim, self.saves);
         let preview = BlobKey::preview(&self.claim, self.saves);
-        let written = patiently(&self.pulse, || async {
-            self.blobs.put_pieces(&checkpoint, save.checkpoint.iter().cloned()).await?;
-            self.blobs.put(&preview, save.preview.clone()).await?;
-            Ok(self.jobs.save_checkpoint(&self.claim, &checkpoint, &preview).await?)
-        })
-        .await;
-        self.tidy(written, &[checkpoint.clone(), preview.clone()]).await
+        let new = [checkpoint.clone(), preview.clone()];
+        match self.patience.once(self.write_save(save, &checkpoint, &preview)).await {
+            Ok(replaced) => {
+                self.discard(&replaced).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.discard(&new).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_save(
+        &self,
+        save: &Save,
+        checkpoint: &BlobKey,
+        preview: &BlobKey,
+    ) -> Result<Vec<BlobKey>, StorageError> {
+        self.blobs.put_pieces(checkpoint, save.checkpoint.iter().cloned()).await?;
+        self.blobs.put(preview, save.preview.clone()).await?;
+        Ok(self.jobs.save_checkpoint(&self.claim, checkpoint, preview).await?)
     }
 
     pub async fn succeed(&self, picture: Bytes) -> Result<(), StorageError> {
         let result = BlobKey::result(&self.claim);
-        let written = patiently(&self.pulse, || async {
-            self.blobs.put(&result, picture.clone()).await?;
-            Ok(self.jobs.succeed(&self.claim, &result).await?)
-        })
-        .await;
+        let written = self
+            .patience
+            .with(|| async {
+                self.blobs.put(&result, picture.clone()).await?;
+                Ok(self.jobs.succeed(&self.claim, &result).await?)
+            })
+            .await;
         self.tidy(written, std::slice::from_ref(&result)).await
     }
 
     pub async fn fail(&self, error: &JobError) -> Result<(), StorageError> {
-        let written = patiently(&self.pulse, || async { Ok(self.jobs.fail(&self.claim, error).await?) }).await;
+        let written = self.patience.with(|| async { Ok(self.jobs.fail(&self.claim, error).await?) }).await;
         self.tidy(written, &[]).await
     }
 
     pub async fn cancel(&self) -> Result<(), StorageError> {
-        let written = patiently(&self.pulse, || async { Ok(self.jobs.cancel(&self.claim).await?) }).await;
+        let written = self.patience.with(|| async { Ok(self.jobs.cancel(&self.claim).await?) }).await;
         self.tidy(written, &[]).await
     }
 
     pub async fn hand_back(&self, why: &str) -> Result<(), StorageError> {
-        patiently(&self.pulse, || async { Ok(self.jobs.hand_back(&self.claim, why).await?) }).await
+        self.patience.with(|| async { Ok(self.jobs.hand_back(&self.claim, why).await?) }).await
     }
 
     /// Deletes what a write replaced, or, where the claim was lost, what was written in vain.

@@ -1,6 +1,6 @@
 //! Storage that fails now may work in a moment: a full disk, a locked database, a network that is away.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
 use impasto_jobs::{BlobError, ClaimError, StoreError};
@@ -41,22 +41,31 @@ impl StorageError {
 /// The longest that one try may take. A large checkpoint on a slow disk takes a while.
 const LONGEST_TRY: Duration = Duration::from_secs(120);
 
-/// Tries for about half a minute, with growing pauses.
-pub(crate) async fn patiently<T, F>(pulse: &Pulse, mut work: impl FnMut() -> F) -> Result<T, StorageError>
-where
-    F: Future<Output = Result<T, StorageError>>,
-{
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(5))
-        .with_max_times(11);
-    let one_try = || {
-        let tried = work();
-        async {
-            pulse.beat();
-            timeout(LONGEST_TRY, tried).await.unwrap_or(Err(StorageError::TimedOut(LONGEST_TRY)))
-        }
-    };
-    let tries = one_try.retry(pauses).when(StorageError::may_pass);
-    tries.notify(|error, pause| tracing::warn!(%error, again_in = ?pause, "the stores failed")).await
+/// Tries again, with growing pauses, for so long.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    pub length: Duration,
+    /// Beats with every try.
+    pub pulse: Arc<Pulse>,
+}
+
+impl Patience {
+    /// Tries once, and not for ever.
+    pub async fn once<T>(&self, work: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+        self.pulse.beat();
+        timeout(LONGEST_TRY, work).await.unwrap_or(Err(StorageError::TimedOut(LONGEST_TRY)))
+    }
+
+    pub async fn with<T, F>(&self, mut work: impl FnMut() -> F) -> Result<T, StorageError>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(5))
+            .without_max_times()
+            .with_total_delay(Some(self.length));
+        let tries = (|| self.once(work())).retry(pauses).when(StorageError::may_pass);
+        tries.notify(|error, pause| tracing::warn!(%error, again_in = ?pause, "the stores failed")).await
+    }
 }

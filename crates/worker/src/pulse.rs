@@ -45,12 +45,15 @@ impl Pulse {
 /// What a worker says before it is ended.
 pub type LastWords = Arc<dyn Fn(&str) + Send + Sync>;
 
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
 /// Ends the process, by `abort` and on a thread of its own, once it has been at work without a beat for `patience`: a hung
-/// device may keep every other way of ending waiting.
-pub(crate) fn end_if_still(pulse: Arc<Pulse>, patience: Duration, last_words: LastWords) -> std::io::Result<()> {
+/// device may keep every other way of ending waiting. The thread ends when the pulse is dropped.
+pub(crate) fn end_if_still(pulse: &Arc<Pulse>, patience: Duration, last_words: LastWords) -> std::io::Result<()> {
+    let pulse = Arc::downgrade(pulse);
     let watching = move || {
         let (mut beats, mut since) = (0, Instant::now());
-        loop {
+        while let Some(pulse) = pulse.upgrade() {
             thread::sleep(LOOK_EVERY);
             let now = pulse.beats.load(Ordering::Relaxed);
             if now != beats || !pulse.working.load(Ordering::Relaxed) {
@@ -63,5 +66,3 @@ pub(crate) fn end_if_still(pulse: Arc<Pulse>, patience: Duration, last_words: La
     };
     thread::Builder::new().name("watchdog".to_owned()).spawn(watching).map(drop)
 }
-
-const LOOK_EVERY: Duration = Duration::from_millis(500);

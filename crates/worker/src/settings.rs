@@ -21,6 +21,8 @@ pub struct Settings {
     pub checkpoint_seconds: u64,
     /// Seconds without a finished epoch after which a worker takes its device to hang, and gives up.
     pub stall_seconds: u64,
+    /// Seconds that a worker goes on trying where the stores fail, before it gives its job back and ends.
+    pub storage_seconds: u64,
     /// Workers that a job may crash in a row, with no checkpoint between them, before it fails.
     pub most_crashes: u32,
     /// Milliseconds between two looks into the queue, and between two looks whether a job is to stop.
@@ -36,6 +38,7 @@ impl Default for Settings {
             lease_seconds: 15,
             checkpoint_seconds: 8,
             stall_seconds: 600,
+            storage_seconds: 30,
             most_crashes: 3,
             poll_milliseconds: 200,
         }
@@ -54,6 +57,7 @@ impl Settings {
             ("lease_seconds", self.lease_seconds, 1..=3600),
             ("checkpoint_seconds", self.checkpoint_seconds, 0..=DAY),
             ("stall_seconds", self.stall_seconds, 1..=DAY),
+            ("storage_seconds", self.storage_seconds, 0..=3600),
             ("most_crashes", self.most_crashes.into(), 1..=1_000_000),
             ("poll_milliseconds", self.poll_milliseconds, 10..=60_000),
         ] {

@@ -24,7 +24,7 @@ pub enum WorkerError {
     /// The device can no longer be trusted.
     #[error("the device is lost: {0}")]
     DeviceLost(String),
-    /// The stores did not do what they were told for half a minute. No job answers for that.
+    /// The stores did not do what they were told, for as long as the worker had patience. No job answers for that.
     #[error("the stores cannot be reached: {0}")]
     Storage(String),
     /// The thread that computes could not be started.
@@ -60,7 +60,7 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
         let Self { name, jobs, blobs, weights, device, settings, pulse, last_words } = self;
         let engine = EngineThread::start(device, &settings, weights, pulse.clone())?;
-        end_if_still(pulse.clone(), Duration::from_secs(settings.stall_seconds), last_words)?;
+        end_if_still(&pulse, Duration::from_secs(settings.stall_seconds), last_words)?;
         let attempt = Attempt {
             jobs: &jobs,
             blobs: &blobs,

@@ -43,6 +43,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
         // answered with 202, or a checkpoint whose predecessor's blob is deleted already.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // The log of writes is folded into the database, and cut, after so many pages and bytes: on a small disk, SQLite's own
+        // 4 MB may be all there is.
+        .pragma("wal_autocheckpoint", "64")
+        .pragma("journal_size_limit", "524288")
         .busy_timeout(PATIENCE)
 }
 

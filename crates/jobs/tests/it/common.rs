@@ -8,6 +8,8 @@ use impasto_jobs::{
 use impasto_recipe::{Fingerprint, Limits, Options, ProgressEntry, Recipe, Size};
 use tempfile::TempDir;
 
+use crate::faults::FullDatabase;
+
 /// A lease that does not run out while a test runs.
 pub const LONG: Duration = Duration::from_secs(3600);
 /// A lease that has run out when it begins.
@@ -33,6 +35,11 @@ impl TestStore {
     /// The same store with connections of its own, as another process has it.
     pub async fn opened_again(&self) -> JobStore {
         JobStore::open(&self.folder.path().join("jobs.db")).await.unwrap()
+    }
+
+    /// What lets the database's disk be full.
+    pub async fn full_disk(&self) -> FullDatabase {
+        FullDatabase::at(&self.folder.path().join("jobs.db")).await
     }
 
     /// Where the workers of this machine have their locks.

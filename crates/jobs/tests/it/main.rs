@@ -4,6 +4,7 @@ mod blobs;
 mod cancel;
 mod claims;
 mod common;
+#[path = "../../../../tests/common/faults.rs"]
 mod faults;
 mod leases;
 mod many;
@@ -12,3 +13,4 @@ mod queue;
 mod status;
 mod sweep;
 mod take_back;
+mod upgrade;

@@ -1,50 +1,13 @@
-//! A database that fails on demand, as on a full disk: SQLite then ends the transaction by itself.
+//! A full disk, on which SQLite ends transactions by itself.
 
 use impasto_jobs::{JobQuery, Status, SubmitError};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::sync::Mutex;
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, new_job, worker};
-
-/// Lets every write to jobs fail from another process's connection, by a trigger that rolls back as SQLite does on a full
-/// disk.
-pub struct Faults(Mutex<SqliteConnection>);
-
-const TABLES: [(&str, &str); 4] = [("jobs", "INSERT"), ("jobs", "UPDATE"), ("progress", "INSERT"), ("probe", "INSERT")];
-
-impl Faults {
-    pub async fn at(test: &TestStore) -> Self {
-        let options = SqliteConnectOptions::new().filename(test.folder.path().join("jobs.db"));
-        Self(Mutex::new(options.connect().await.unwrap()))
-    }
-
-    pub async fn begin(&self) {
-        for (table, write) in TABLES {
-            self.run(format!(
-                "CREATE TRIGGER full_{table}_{write} BEFORE {write} ON {table}
-                 BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END"
-            ))
-            .await;
-        }
-    }
-
-    pub async fn end(&self) {
-        for (table, write) in TABLES {
-            self.run(format!("DROP TRIGGER full_{table}_{write}")).await;
-        }
-    }
-
-    async fn run(&self, statement: String) {
-        let mut connection = self.0.lock().await;
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *connection).await.unwrap();
-        connection.ping().await.unwrap();
-    }
-}
 
 #[tokio::test]
 async fn a_full_disk_is_forgotten_once_there_is_room() {
     let test = TestStore::new().await;
-    let faults = Faults::at(&test).await;
+    let faults = test.full_disk().await;
     let claim = test.running().await;
     for _ in 0..3 {
         faults.begin().await;
@@ -70,7 +33,7 @@ async fn a_full_disk_is_forgotten_once_there_is_room() {
 async fn what_failed_halfway_is_not_done_by_halves() {
     let test = TestStore::new().await;
     let id = test.submit().await;
-    let faults = Faults::at(&test).await;
+    let faults = test.full_disk().await;
     faults.begin().await;
     assert!(test.store.claim(&worker("one"), LONG).await.is_err());
     assert!(test.store.request_cancel(id).await.is_err());

@@ -1,0 +1,65 @@
+//! A database that an earlier version has written.
+
+use std::{fs, path::Path};
+
+use impasto_jobs::{JobStore, Status};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
+
+use crate::common::{LONG, NO_LIMIT, entry, new_job, recipe, worker};
+
+/// A connection to a new database as the first `versions` migrations leave it.
+async fn at_version(file: &Path, versions: usize) -> SqliteConnection {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/sqlite");
+    let mut scripts: Vec<_> = fs::read_dir(all).unwrap().map(|entry| entry.unwrap().path()).collect();
+    scripts.sort();
+    let some = tempfile::tempdir().unwrap();
+    for script in &scripts[..versions] {
+        fs::copy(script, some.path().join(script.file_name().unwrap())).unwrap();
+    }
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true).foreign_keys(true);
+    let mut connection = options.connect().await.unwrap();
+    Migrator::new(some.path()).await.unwrap().run(&mut connection).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn jobs_of_the_first_version_live_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.db");
+    let mut connection = at_version(&file, 1).await;
+    let (running, deleted) = (new_job(), new_job());
+    for (job, status) in [(&running, "running"), (&deleted, "queued")] {
+        let insert =
+            "INSERT INTO jobs (id, status, created_at, recipe, content, styles, worker, lease_ends_at, attempt)
+            VALUES (?, ?, 1000, ?, ?, ?, iif(?2 = 'running', 'gone', NULL), iif(?2 = 'running', 2000, NULL), 3)";
+        sqlx::query(insert)
+            .bind(job.id.to_string())
+            .bind(status)
+            .bind(sqlx::types::Json(recipe()))
+            .bind(job.content.as_str())
+            .bind(sqlx::types::Json(&job.styles))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    let progress = "INSERT INTO progress SELECT number, 1, 10, 10.1, 0.2, 0.3, 1.0 / 3.0, 0.08, 0.05 FROM jobs";
+    sqlx::query(progress).execute(&mut connection).await.unwrap();
+    sqlx::query("DELETE FROM jobs WHERE status = 'queued'").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = JobStore::open(&file).await.unwrap();
+    let job = store.find(running.id).await.unwrap().expect("it is still there");
+    assert_eq!((job.status, job.attempt.0, job.losses), (Status::Running, 3, vec![entry(1, 10)]));
+    let lease = store.leases().await.unwrap().pop().expect("its lease goes on");
+    assert_eq!((lease.worker, lease.renewals), (worker("gone"), 0));
+    store.take_back_from(&worker("gone"), "it died", impasto_jobs::Blame::Nobody).await.unwrap();
+    assert_eq!(store.claim(&worker("next"), LONG).await.unwrap().unwrap().key.job, running.id);
+    // Progress still goes with its job, and a number that was used is not used again.
+    store.submit(new_job(), NO_LIMIT).await.unwrap();
+    store.delete(running.id).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let numbers: Vec<i64> = sqlx::query_scalar("SELECT number FROM jobs").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(numbers, [3]);
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM progress").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, 0);
+}

@@ -1,0 +1,128 @@
+//! A worker, and stores that it shares with the test.
+
+use std::{path::PathBuf, sync::Arc};
+
+use impasto_engine::DeviceName;
+use impasto_jobs::{BlobKey, BlobStore, Job, JobId, JobStore, NewJob, WorkerName};
+use impasto_recipe::{Limits, Options, Size};
+use impasto_worker::{Settings, Worker, WorkerError};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    faults::{FaultyBlobs, FullDatabase},
+    pictures,
+};
+
+/// Stores, and how workers behave.
+pub struct Test {
+    folder: TempDir,
+    pub jobs: JobStore,
+    pub faulty: Arc<FaultyBlobs>,
+    pub blobs: BlobStore,
+    pub settings: Settings,
+}
+
+/// A worker at work. It is asked to end when this is dropped.
+pub struct Running {
+    shutdown: CancellationToken,
+    task: JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Test {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        let faulty = FaultyBlobs::new();
+        let settings = Settings {
+            threads: 1,
+            checkpoint_seconds: 0,
+            poll_milliseconds: 10,
+            storage_seconds: 1,
+            most_crashes: 1,
+            ..Settings::default()
+        };
+        Self { folder, jobs, blobs: BlobStore::on(faulty.clone()), faulty, settings }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("jobs.db")
+    }
+
+    pub async fn full_disk(&self) -> FullDatabase {
+        FullDatabase::at(&self.database()).await
+    }
+
+    /// Queues a job of these stages, which reports every epoch.
+    pub async fn submit(&self, stages: &str) -> JobId {
+        let mut options = Options::default();
+        options.set("stages", stages).unwrap();
+        options.set("report_every", "1").unwrap();
+        options.set("backbone", "vgg16").unwrap();
+        let recipe = options.resolve(Size::new(48, 36), 1, &Limits::default()).unwrap();
+        let id = JobId::new();
+        let (content, style) = (BlobKey::content(id), BlobKey::style(id, 0));
+        self.blobs.put(&content, pictures::photograph(48, 36).into()).await.unwrap();
+        self.blobs.put(&style, pictures::painting(40, 40).into()).await.unwrap();
+        self.jobs.submit(NewJob { id, recipe, content, styles: vec![style] }, 100).await.unwrap().id
+    }
+
+    pub fn start(&self) -> Running {
+        let worker = Worker {
+            name: WorkerName::unique("cpu"),
+            jobs: self.jobs.clone(),
+            blobs: self.blobs.clone(),
+            weights: impasto_weights::Store::new(impasto_weights::Settings::default()),
+            device: DeviceName::Cpu,
+            settings: self.settings.clone(),
+            pulse: Arc::default(),
+            last_words: Arc::new(|_| {}),
+        };
+        let shutdown = CancellationToken::new();
+        Running { task: tokio::spawn(worker.run(shutdown.clone())), shutdown }
+    }
+
+    pub async fn find(&self, id: JobId) -> Job {
+        self.jobs.find(id).await.unwrap().expect("the job is there")
+    }
+
+    /// The job, once `holds`.
+    pub async fn wait_until(&self, id: JobId, holds: impl Fn(&Job) -> bool) -> Job {
+        loop {
+            let job = self.find(id).await;
+            if holds(&job) {
+                return job;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The job at its end.
+    pub async fn finished(&self, id: JobId) -> Job {
+        self.wait_until(id, |job| job.status.is_finished()).await
+    }
+
+    pub async fn result(&self, job: &Job) -> Vec<u8> {
+        self.blobs.get(job.result.as_ref().expect("a result")).await.unwrap().to_vec()
+    }
+}
+
+impl Running {
+    /// Waits for the worker to end by itself.
+    pub async fn ended(mut self) -> Result<(), WorkerError> {
+        (&mut self.task).await.unwrap()
+    }
+
+    /// Asks it to end in good order, and waits.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        (&mut self.task).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}

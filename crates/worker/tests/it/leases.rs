@@ -1,0 +1,68 @@
+//! The lease is kept whatever the worker waits for.
+
+use std::time::Duration;
+
+use impasto_jobs::{JobId, Status};
+
+use crate::common::Test;
+
+/// How often the lease of the only running job was renewed.
+async fn renewals(test: &Test) -> i64 {
+    test.jobs.leases().await.unwrap().first().map_or(0, |lease| lease.renewals)
+}
+
+async fn wait_for_renewals(test: &Test, more: i64) {
+    let before = renewals(test).await;
+    while renewals(test).await < before + more {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn running(test: &Test, id: JobId) {
+    test.wait_until(id, |job| job.status == Status::Running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_pictures_are_read() {
+    let mut test = Test::new().await;
+    test.settings.lease_seconds = 1;
+    let id = test.submit("32x24:4").await;
+    test.faulty.reads().hold("style");
+    let _worker = test.start();
+    running(&test, id).await;
+    wait_for_renewals(&test, 4).await;
+    assert_eq!(test.find(id).await.losses.len(), 0, "it has not begun");
+    test.faulty.reads().end();
+    let job = test.finished(id).await;
+    assert_eq!((job.status, job.attempt.0), (Status::Succeeded, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_checkpoint_or_the_result_is_written() {
+    for word in ["checkpoint", "result"] {
+        let mut test = Test::new().await;
+        test.settings.lease_seconds = 1;
+        let id = test.submit("32x24:8").await;
+        test.faulty.writes().hold(word);
+        let _worker = test.start();
+        running(&test, id).await;
+        wait_for_renewals(&test, 4).await;
+        assert_eq!(test.find(id).await.status, Status::Running, "{word}");
+        test.faulty.writes().end();
+        let job = test.finished(id).await;
+        assert_eq!((job.status, job.attempt.0), (Status::Succeeded, 1), "{word}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_deleted_while_its_worker_waits_is_dropped() {
+    let test = Test::new().await;
+    let (deleted, next) = (test.submit("32x24:8").await, test.submit("32x24:4").await);
+    test.faulty.writes().hold("result");
+    let _worker = test.start();
+    test.wait_until(deleted, |job| job.losses.len() >= 8).await;
+    test.jobs.delete(deleted).await.unwrap();
+    test.faulty.writes().end();
+    assert_eq!(test.finished(next).await.status, Status::Succeeded);
+    assert!(test.faulty.blobs_named("result").await.iter().all(|name| !name.contains(&deleted.to_string())));
+}
