@@ -6,6 +6,7 @@ mod claims;
 mod common;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
+mod full_disk;
 mod leases;
 mod many;
 mod model;

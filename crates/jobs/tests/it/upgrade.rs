@@ -31,7 +31,7 @@ async fn jobs_of_the_first_version_live_on() {
     for (job, status) in [(&running, "running"), (&deleted, "queued")] {
         let insert =
             "INSERT INTO jobs (id, status, created_at, recipe, content, styles, worker, lease_ends_at, attempt)
-            VALUES (?, ?, 1000, ?, ?, ?, iif(?2 = 'running', 'gone', NULL), iif(?2 = 'running', 2000, NULL), 3)";
+            VALUES (?1, ?2, 1000, ?3, ?4, ?5, iif(?2 = 'running', 'gone', NULL), iif(?2 = 'running', 2000, NULL), 3)";
         sqlx::query(insert)
             .bind(job.id.to_string())
             .bind(status)
