@@ -35,6 +35,10 @@ pub fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
 async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyhow::Result<()> {
     let Signals { shutdown, at_once } = Signals::listen()?;
     let (jobs, blobs) = open_stores(&configuration).await?;
+    let supervisor = match arguments.role {
+        Role::Api => None,
+        _ => Some(Supervisor::new(arguments.configuration.clone(), &configuration, jobs.clone())?),
+    };
     let mut parts = JoinSet::new();
     if arguments.role != Role::Worker {
         let listener = listen(&configuration.server.addr).await?;
@@ -50,10 +54,9 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });
         parts.spawn(sweep_now_and_then(sweeper(&configuration, &jobs, blobs), shutdown.clone()));
     }
-    let watch = LeaseWatch::new(jobs.clone(), configuration.store.worker_locks(), configuration.workers.most_crashes);
+    let watch = LeaseWatch::new(jobs, configuration.store.worker_locks(), configuration.workers.most_crashes);
     parts.spawn(watching(watch, shutdown.clone()));
-    if arguments.role != Role::Api {
-        let supervisor = Supervisor::new(arguments.configuration.clone(), &configuration, jobs)?;
+    if let Some(supervisor) = supervisor {
         parts.spawn(supervisor.run(shutdown.clone()));
     }
     tokio::select! {
