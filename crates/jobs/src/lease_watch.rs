@@ -40,15 +40,18 @@ impl LeaseWatch {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut last = Instant::now();
+        let (mut last, mut failing) = (Instant::now(), false);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             let since_last = last.elapsed().min(EVERY);
             last = Instant::now();
-            match self.look(since_last).await {
+            let looked = self.look(since_last).await;
+            match &looked {
                 Ok(0) => {}
                 Ok(jobs) => tracing::warn!(jobs, "took jobs back from workers that are gone"),
-                Err(error) => tracing::warn!(%error, "the leases could not be looked at"),
+                Err(error) if !failing => tracing::warn!(%error, "the leases cannot be looked at"),
+                Err(_) => {}
             }
+            failing = looked.is_err();
         }
     }
 

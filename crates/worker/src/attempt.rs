@@ -1,9 +1,6 @@
 //! The life of one claim: from its pictures to its result.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use impasto_jobs::{BlobKey, BlobStore, Claim, JobError, JobStore};
 use tokio::sync::mpsc;
@@ -48,8 +45,7 @@ impl Attempt<'_> {
     /// When the worker cannot go on with any job: its process is to end.
     pub async fn see_through(&self, claim: Claim) -> Result<(), WorkerError> {
         let mut lease = LeaseKeeper::start(self.jobs.clone(), claim.key, self.settings);
-        let length = Duration::from_secs(self.settings.storage_seconds);
-        let patience = Patience { length, pulse: self.pulse.clone() };
+        let patience = Patience::new(self.settings, self.pulse.clone());
         let mut ledger = Ledger::new(self.jobs.clone(), self.blobs.clone(), claim.key, patience);
         let seen_through = match self.commission(&claim, &ledger).await {
             Ok((commission, reports)) => {

@@ -6,7 +6,7 @@ use backon::{ExponentialBuilder, Retryable};
 use impasto_jobs::{BlobError, ClaimError, StoreError};
 use tokio::time::timeout;
 
-use crate::pulse::Pulse;
+use crate::{Settings, pulse::Pulse};
 
 /// Why something could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -38,22 +38,29 @@ impl StorageError {
     }
 }
 
-/// The longest that one try may take. A large checkpoint on a slow disk takes a while.
-const LONGEST_TRY: Duration = Duration::from_secs(120);
-
 /// Tries again, with growing pauses, for so long.
 #[derive(Debug, Clone)]
 pub(crate) struct Patience {
-    pub length: Duration,
+    length: Duration,
+    longest_try: Duration,
     /// Beats with every try.
-    pub pulse: Arc<Pulse>,
+    pulse: Arc<Pulse>,
 }
 
+/// The longest that one try may take: a large checkpoint on a slow disk takes a while.
+const LONGEST_TRY: Duration = Duration::from_secs(120);
+
 impl Patience {
+    pub fn new(settings: &Settings, pulse: Arc<Pulse>) -> Self {
+        // Storage that hangs is not to be taken for a device that does.
+        let longest_try = LONGEST_TRY.min(settings.stall() / 2);
+        Self { length: Duration::from_secs(settings.storage_seconds), longest_try, pulse }
+    }
+
     /// Tries once, and not for ever.
     pub async fn once<T>(&self, work: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
         self.pulse.beat();
-        timeout(LONGEST_TRY, work).await.unwrap_or(Err(StorageError::TimedOut(LONGEST_TRY)))
+        timeout(self.longest_try, work).await.unwrap_or(Err(StorageError::TimedOut(self.longest_try)))
     }
 
     pub async fn with<T, F>(&self, mut work: impl FnMut() -> F) -> Result<T, StorageError>

@@ -77,6 +77,10 @@ impl Settings {
         Duration::from_secs(self.lease_seconds)
     }
 
+    pub(crate) fn stall(&self) -> Duration {
+        Duration::from_secs(self.stall_seconds)
+    }
+
     pub(crate) fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_milliseconds)
     }

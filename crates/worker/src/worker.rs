@@ -32,6 +32,9 @@ pub enum WorkerError {
     Thread(#[from] io::Error),
 }
 
+/// From a look into the queue that failed to the next.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
+
 /// Claims jobs and works on them, one at a time.
 pub struct Worker {
     /// What its claims stand under.
@@ -60,7 +63,7 @@ impl Worker {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
         let Self { name, jobs, blobs, weights, device, settings, pulse, last_words } = self;
         let engine = EngineThread::start(device, &settings, weights, pulse.clone())?;
-        end_if_still(&pulse, Duration::from_secs(settings.stall_seconds), last_words)?;
+        end_if_still(&pulse, settings.stall(), last_words)?;
         let attempt = Attempt {
             jobs: &jobs,
             blobs: &blobs,
@@ -71,7 +74,7 @@ impl Worker {
         };
         tracing::info!(worker = %name, %device, "ready for jobs");
         while !shutdown.is_cancelled() {
-            match jobs.claim(&name, settings.lease()).await {
+            let pause = match jobs.claim(&name, settings.lease()).await {
                 Ok(Some(claim)) => {
                     let key = claim.key;
                     tracing::info!(job = %key, "claimed");
@@ -82,13 +85,13 @@ impl Worker {
                     tracing::info!(job = %key, "done with it");
                     continue;
                 }
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "the queue could not be looked into"),
-            }
-            tokio::select! {
-                () = sleep(settings.poll()) => {}
-                () = shutdown.cancelled() => {}
-            }
+                Ok(None) => settings.poll(),
+                Err(error) => {
+                    tracing::warn!(%error, "the queue could not be looked into");
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+            shutdown.run_until_cancelled(sleep(pause)).await;
         }
         Ok(())
     }
