@@ -10,12 +10,13 @@ use image::{
 use impasto_recipe::Size;
 
 use crate::{
-    Format, Picture,
+    Format, MemoryNeed, Picture,
     jpeg::StrictJpegDecoder,
-    structure::{Flaw, stored_size},
+    outline::Outline,
+    structure::{self, Flaw},
 };
 
-/// How large a picture may be. Decoding takes up to some 30 bytes of memory a pixel.
+/// How large a picture may be. What reading one takes of memory, [`Picture::memory_need`] tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// The most pixels (width times height).
@@ -70,30 +71,69 @@ impl Picture {
     /// # Errors
     /// What is no whole picture within the limits is refused; too many pixels are before memory is spent on them.
     pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
-        let (format, size) = inspect(bytes, limits)?;
-        let mut decoder = open(format, bytes, size)?;
-        let orientation = orientation(&mut *decoder);
-        let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refused(format, &error))?;
+        let Stored { format, mut image, orientation } = read(bytes, limits)?;
         image.apply_orientation(orientation);
         let size = Size::new(image.width(), image.height());
         Self::new(size, laid_on_white(image)).map_err(|error| broken(format, error))
     }
+
+    /// The size of the picture that [`Picture::decode`] makes of these bytes. It is decoded to its last pixel, but not made
+    /// into a picture of floats.
+    ///
+    /// # Errors
+    /// Whatever `decode` refuses.
+    pub fn inspect(bytes: &[u8], limits: &DecodeLimits) -> Result<Size, DecodeError> {
+        let Stored { image, orientation, .. } = read(bytes, limits)?;
+        let (width, height) = (image.width(), image.height());
+        Ok(if lies_down(orientation) { Size::new(height, width) } else { Size::new(width, height) })
+    }
+
+    /// The memory that reading these bytes will take at the most, from their headers alone.
+    ///
+    /// # Errors
+    /// Where they are not a picture file that is whole. Damage within, and its size, are not looked at.
+    pub fn memory_need(bytes: &[u8]) -> Result<MemoryNeed, DecodeError> {
+        let (_, outline) = outline(bytes)?;
+        Ok(outline.memory_need())
+    }
 }
 
-/// The format, and the size as stored, of a whole file within the limits.
-fn inspect(bytes: &[u8], limits: &DecodeLimits) -> Result<(Format, Size), DecodeError> {
-    let format = recognise(bytes)?;
-    let size = stored_size(format, bytes).map_err(|flaw| match flaw {
-        Flaw::Truncated => DecodeError::Truncated(format),
-        Flaw::Broken(reason) => broken(format, reason),
-    })?;
+/// A picture as its file stores it.
+struct Stored {
+    format: Format,
+    image: DynamicImage,
+    /// How it is to be turned.
+    orientation: Orientation,
+}
+
+fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Stored, DecodeError> {
+    let (format, Outline { size, .. }) = outline(bytes)?;
     if size.pixels() == 0 {
         return Err(DecodeError::NoPixels(size));
     }
     if size.pixels() > limits.max_pixels {
         return Err(DecodeError::TooManyPixels { size, limit: limits.max_pixels });
     }
-    Ok((format, size))
+    let mut decoder = open(format, bytes, size)?;
+    let orientation = orientation(&mut *decoder);
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| refused(format, &error))?;
+    Ok(Stored { format, image, orientation })
+}
+
+/// The format of a whole file, and what its headers tell.
+fn outline(bytes: &[u8]) -> Result<(Format, Outline), DecodeError> {
+    let format = recognise(bytes)?;
+    match structure::outline(format, bytes) {
+        Ok(outline) => Ok((format, outline)),
+        Err(Flaw::Truncated) => Err(DecodeError::Truncated(format)),
+        Err(Flaw::Broken(reason)) => Err(broken(format, reason)),
+    }
+}
+
+/// Whether width and height change places.
+fn lies_down(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
 /// By the first bytes; a file's name and media type are not to be trusted.

@@ -1,9 +1,13 @@
-//! A walk over a file's outer structure, before any decoder sees it: how large its picture is, and whether the file
-//! reaches its own end. Decoders spend memory by the size, and take a file that was cut off for one that is half grey.
+//! A walk over a file's outer structure, before any decoder sees it: how large its picture is, what a decoder will hold of
+//! it, and whether the file reaches its own end. Decoders spend memory by the size, and take a file that was cut off for one
+//! that is half grey.
 
 use impasto_recipe::Size;
 
-use crate::Format;
+use crate::{
+    Format,
+    outline::{JpegFrame, Outline, PngHeader, WebpStream},
+};
 
 /// What is wrong with a file's structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,69 +18,88 @@ pub(crate) enum Flaw {
     Broken(&'static str),
 }
 
-/// The size that the headers of `bytes` give, as stored (EXIF may turn it), of a file that is whole.
-pub(crate) fn stored_size(format: Format, bytes: &[u8]) -> Result<Size, Flaw> {
-    let size = match format {
+/// What the headers of `bytes` tell of the picture in a file that is whole.
+pub(crate) fn outline(format: Format, bytes: &[u8]) -> Result<Outline, Flaw> {
+    let outline = match format {
         Format::Png => png(Rest(bytes)),
         Format::Jpeg => jpeg(Rest(bytes)),
         Format::WebP => webp(Rest(bytes)),
     };
-    size?.ok_or(Flaw::Broken("it does not say how large its picture is"))
+    outline?.ok_or(Flaw::Broken("it does not say how large its picture is"))
 }
 
 /// Chunks of a length, a name, that many bytes, and a checksum.
-fn png(mut rest: Rest) -> Result<Option<Size>, Flaw> {
+fn png(mut rest: Rest) -> Result<Option<Outline>, Flaw> {
     const SIGNATURE: usize = 8;
     rest.take(SIGNATURE)?;
-    let mut size = None;
+    let (mut header, mut transparent) = (None, false);
     loop {
         let (length, name) = (rest.u32_be()?, rest.take(4)?);
         let mut data = Rest(rest.take(length as usize)?);
         rest.take(4)?;
         match name {
-            b"IHDR" if size.is_none() => size = Some(Size::new(data.u32_be()?, data.u32_be()?)),
-            b"IEND" => return Ok(size),
+            b"IHDR" if header.is_none() => {
+                let size = Size::new(data.u32_be()?, data.u32_be()?);
+                let [depth, colours] = data.array()?;
+                header = Some(PngHeader { size, depth, colours });
+            }
+            b"tRNS" => transparent = true,
+            b"IEND" => return Ok(header.map(|header| header.outline(transparent))),
             _ => {}
         }
     }
 }
 
 /// Segments of a marker, a length and that many bytes; after the header of a scan, its data up to the next marker.
-fn jpeg(mut rest: Rest) -> Result<Option<Size>, Flaw> {
-    let mut size = None;
+fn jpeg(mut rest: Rest) -> Result<Option<Outline>, Flaw> {
+    let mut frame: Option<JpegFrame> = None;
     loop {
         match rest.next_marker()? {
             // What a scan is made of (a stuffed byte, a restart) and the other markers that stand alone.
             0x00 | 0x01 | 0xd0..=0xd8 => {}
-            0xd9 => return Ok(size),
+            0xd9 => return Ok(frame.map(|frame| frame.outline())),
             marker => {
                 let length = usize::from(rest.u16_be()?);
                 let mut segment =
                     Rest(rest.take(length.checked_sub(2).ok_or(Flaw::Broken("a segment has no length"))?)?);
                 let starts_frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
-                if starts_frame && size.is_none() {
-                    segment.take(1)?;
-                    let (height, width) = (segment.u16_be()?, segment.u16_be()?);
-                    size = Some(Size::new(width.into(), height.into()));
+                match (&mut frame, marker) {
+                    (None, _) if starts_frame => frame = Some(jpeg_frame(marker, segment)?),
+                    (Some(frame), 0xda) => frame.scan_of(segment.array::<1>()?[0]),
+                    _ => {}
                 }
             }
         }
     }
 }
 
+fn jpeg_frame(marker: u8, mut header: Rest) -> Result<JpegFrame, Flaw> {
+    const PROGRESSIVE: [u8; 4] = [0xc2, 0xc6, 0xca, 0xce];
+    header.take(1)?;
+    let (height, width) = (header.u16_be()?, header.u16_be()?);
+    let [components] = header.array()?;
+    let mut sampling = Vec::with_capacity(components.into());
+    for _ in 0..components {
+        let [_, factors, _] = header.array()?;
+        sampling.push((factors >> 4, factors & 0xf));
+    }
+    let size = Size::new(width.into(), height.into());
+    Ok(JpegFrame { size, sampling, keeps_coefficients: PROGRESSIVE.contains(&marker) })
+}
+
 /// RIFF: chunks of a name, a length, and that many bytes and one more if they are odd.
-fn webp(mut rest: Rest) -> Result<Option<Size>, Flaw> {
+fn webp(mut rest: Rest) -> Result<Option<Outline>, Flaw> {
     rest.take(4)?;
     let length = rest.u32_le()? as usize;
     let mut riff = Rest(rest.take(length)?);
     riff.take(4)?;
-    let mut canvas = None;
-    visit_webp_chunks(riff, &mut canvas)?;
-    Ok(canvas)
+    let mut stream = WebpStream::default();
+    visit_webp_chunks(riff, &mut stream)?;
+    Ok(stream.outline())
 }
 
 /// Takes the first size for the canvas, and holds every frame to it: the decoder makes room for a frame by its own header.
-fn visit_webp_chunks(mut chunks: Rest, canvas: &mut Option<Size>) -> Result<(), Flaw> {
+fn visit_webp_chunks(mut chunks: Rest, stream: &mut WebpStream) -> Result<(), Flaw> {
     while !chunks.0.is_empty() {
         let (name, length) = (chunks.take(4)?, chunks.u32_le()? as usize);
         let mut data = Rest(chunks.take(length)?);
@@ -84,27 +107,32 @@ fn visit_webp_chunks(mut chunks: Rest, canvas: &mut Option<Size>) -> Result<(), 
         chunks.0 = &chunks.0[(length % 2).min(chunks.0.len())..];
         let size = match name {
             b"VP8X" => {
-                data.take(4)?;
+                let [flags, ..] = data.array::<4>()?;
+                stream.has_alpha = flags & 0x10 != 0;
                 Some(Size::new(data.u24_le()? + 1, data.u24_le()? + 1))
             }
             b"VP8 " => {
+                stream.lossy_bytes = stream.lossy_bytes.max(length as u64);
                 data.take(6)?;
                 Some(Size::new(u32::from(data.u16_le()?) & 0x3fff, u32::from(data.u16_le()?) & 0x3fff))
             }
             b"VP8L" => {
                 data.take(1)?;
                 let sides = data.u32_le()?;
+                stream.has_lossless = true;
+                stream.has_alpha |= stream.canvas.is_none() && sides >> 28 & 1 != 0;
                 Some(Size::new((sides & 0x3fff) + 1, ((sides >> 14) & 0x3fff) + 1))
             }
             b"ANMF" => {
                 data.take(16)?;
-                visit_webp_chunks(data, canvas)?;
+                stream.is_animated = true;
+                visit_webp_chunks(data, stream)?;
                 None
             }
             _ => None,
         };
         if let Some(size) = size {
-            let canvas = canvas.get_or_insert(size);
+            let canvas = stream.canvas.get_or_insert(size);
             if size.width > canvas.width || size.height > canvas.height {
                 return Err(Flaw::Broken("a frame is larger than its canvas"));
             }

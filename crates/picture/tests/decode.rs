@@ -17,7 +17,9 @@ macro_rules! data {
 const COLOURS: [[u8; 3]; 4] = [[200, 30, 40], [20, 160, 60], [40, 60, 210], [240, 220, 80]];
 
 fn decode(bytes: &[u8]) -> Picture {
-    Picture::decode(bytes, &DecodeLimits::default()).unwrap()
+    let picture = Picture::decode(bytes, &DecodeLimits::default()).unwrap();
+    assert_eq!(Picture::inspect(bytes, &DecodeLimits::default()), Ok(picture.size()));
+    picture
 }
 
 fn pixel(picture: &Picture, x: u32, y: u32) -> [f32; 3] {

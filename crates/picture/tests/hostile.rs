@@ -24,8 +24,15 @@ const FILES: [(&str, &[u8]); 14] = files![
     "ycck.jpg",
 ];
 
+/// What `decode` says, after `inspect` has said the same.
 fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
-    Picture::decode(bytes, &DecodeLimits { max_pixels: 1 << 20 })
+    let limits = DecodeLimits { max_pixels: 1 << 20 };
+    let decoded = Picture::decode(bytes, &limits);
+    assert_eq!(Picture::inspect(bytes, &limits), decoded.as_ref().map(Picture::size).map_err(Clone::clone));
+    if decoded.is_ok() {
+        Picture::memory_need(bytes).unwrap();
+    }
+    decoded
 }
 
 #[test]

@@ -83,6 +83,24 @@ def make_pictures():
         image.save(file, name.split(".")[1].upper(), **options)
         files[name] = file.getvalue()
 
+    # Large enough that memory goes with their pixels, and plain enough to be small files.
+    large, turned = Image.fromarray(quarters(COLOURS, 1024)), Image.Exif()
+    turned[0x0112] = 6
+    large_clear = large.convert("RGBA")
+    large_clear.putalpha(Image.fromarray(quarters([(0,), (80,), (160,), (255,)], 1024)[..., 0]))
+    for name, image, options in [
+        ("large_baseline.jpg", large, {"subsampling": "4:2:0", "exif": turned}),
+        ("large_progressive.jpg", large, {"subsampling": "4:2:0", "progressive": True}),
+        ("large_progressive_444.jpg", large, {"subsampling": "4:4:4", "progressive": True}),
+        ("large_cmyk.jpg", large.convert("CMYK"), {"progressive": True}),
+        ("large_lossy.webp", large, {"quality": 50}),
+        ("large_lossy_alpha.webp", large_clear, {"quality": 50}),
+        ("large_animated.webp", large_clear, {"quality": 50, "save_all": True, "append_images": [large_clear.rotate(90)]}),
+    ]:
+        file = io.BytesIO()
+        image.save(file, {"jpg": "JPEG", "webp": "WEBP"}[name.split(".")[1]], **options)
+        files[name] = file.getvalue()
+
     for name, data in files.items():
         (HERE / name).write_bytes(data)
         image = Image.open(io.BytesIO(data))
