@@ -21,6 +21,8 @@ pub struct BlobStore {
     objects: Arc<dyn ObjectStore>,
     /// The folder, where the store is one on this machine.
     folder: Option<Arc<Path>>,
+    /// The length of the parts that an upload is written in, in bytes.
+    part: usize,
 }
 
 /// A blob that is there.
@@ -54,7 +56,11 @@ impl BlobError {
 }
 
 /// Parts of an upload that may be on their way to the store while the next is gathered: more would hold more memory.
-const PARTS_IN_FLIGHT: usize = 2;
+const PARTS_IN_FLIGHT: usize = 1;
+/// A folder takes parts of any length; each is held in memory.
+const LOCAL_PART: usize = 128 << 10;
+/// The least that S3 takes.
+const REMOTE_PART: usize = 5 << 20;
 
 impl BlobStore {
     /// The blobs in `folder`, which is created where it is missing.
@@ -71,12 +77,12 @@ impl BlobStore {
         };
         let (path, objects) =
             open().map_err(|cause| BlobError::failed(format!("use the folder {}", folder.display()), cause))?;
-        Ok(Self { objects: Arc::new(objects), folder: Some(path.into()) })
+        Ok(Self { objects: Arc::new(objects), folder: Some(path.into()), part: LOCAL_PART })
     }
 
     /// The blobs in a store of any kind. Unfinished uploads are its own to delete.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, folder: None }
+        Self { objects, folder: None, part: REMOTE_PART }
     }
 
     /// Writes a blob, in the place of one that has its name.
@@ -103,7 +109,7 @@ impl BlobStore {
     pub async fn upload(&self, key: &BlobKey) -> Result<Upload, BlobError> {
         let begun = self.objects.put_multipart(&location(key)?).await;
         let parts = begun.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
-        Ok(Upload { key: key.clone(), parts: WriteMultipart::new(parts), written: 0 })
+        Ok(Upload { key: key.clone(), parts: WriteMultipart::new_with_chunk_size(parts, self.part), written: 0 })
     }
 
     /// Reads a blob.

@@ -4,12 +4,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, JobStore};
+use impasto_recipe::BackboneChoice;
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
-use crate::{Settings, layers, metrics::Metrics, routes};
+use crate::{Settings, bounds::Bounds, layers, metrics::Metrics, readiness::Readiness, routes};
 
 /// A network that jobs may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -49,8 +50,8 @@ pub(crate) struct App {
     pub blobs: BlobStore,
     pub backbones: Vec<BackboneInfo>,
     pub settings: Settings,
-    /// A permit for each picture that may be decoded at this moment.
-    pub decoders: Arc<Semaphore>,
+    pub bounds: Bounds,
+    pub readiness: Readiness,
     pub metrics: Metrics,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
@@ -59,6 +60,14 @@ pub(crate) struct App {
 }
 
 pub(crate) type Shared = Arc<App>;
+
+impl App {
+    /// What `auto` means; itself, where nobody has said.
+    pub fn default_backbone(&self) -> BackboneChoice {
+        let default = self.backbones.iter().find(|backbone| backbone.default);
+        default.and_then(|backbone| backbone.name.parse().ok()).unwrap_or(BackboneChoice::Auto)
+    }
+}
 
 /// Serves `service` on `listener` until `shutdown`. Then it takes no further connection, ends long polls at once, and
 /// leaves other requests `shutdown_seconds` to come to their end.
@@ -72,7 +81,8 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         jobs,
         blobs,
         backbones,
-        decoders: Arc::new(Semaphore::new(settings.decoders.get())),
+        bounds: Bounds::new(&settings),
+        readiness: Readiness::default(),
         metrics: Metrics::new().map_err(io::Error::other)?,
         settings,
         shutdown: shutdown.clone(),

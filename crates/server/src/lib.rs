@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod bounds;
 mod conditional;
 mod docs;
 mod format;
@@ -17,6 +18,7 @@ mod pending;
 mod pictures;
 mod problem;
 mod query;
+mod readiness;
 mod routes;
 mod settings;
 mod upload;

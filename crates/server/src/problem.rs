@@ -33,11 +33,12 @@ pub(crate) enum Kind {
     InvalidQuery,
     Internal,
     QueueFull,
+    Busy,
     Unavailable,
 }
 
 impl Kind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoSuchRoute,
         Self::NoSuchJob,
         Self::MethodNotAllowed,
@@ -57,6 +58,7 @@ impl Kind {
         Self::InvalidQuery,
         Self::Internal,
         Self::QueueFull,
+        Self::Busy,
         Self::Unavailable,
     ];
 
@@ -103,6 +105,7 @@ impl Kind {
             }
             Self::Internal => ("/problems/internal", StatusCode::INTERNAL_SERVER_ERROR, "The service made a mistake"),
             Self::QueueFull => ("/problems/queue-full", StatusCode::SERVICE_UNAVAILABLE, "The queue is full"),
+            Self::Busy => ("/problems/busy", StatusCode::SERVICE_UNAVAILABLE, "The service has its hands full"),
             Self::Unavailable => {
                 ("/problems/unavailable", StatusCode::SERVICE_UNAVAILABLE, "The service cannot do this now")
             }

@@ -1,6 +1,6 @@
 //! What the operator of the service decides.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use impasto_recipe::Limits;
 use serde::Deserialize;
@@ -23,8 +23,13 @@ pub struct Settings {
     pub max_stage_pixels: u64,
     /// Epochs of a job at the most, over all of its stages. Default: 20000.
     pub max_epochs: u32,
-    /// Pictures that are decoded or transcoded at once; each takes up to some 30 bytes of memory a pixel. Default: 2.
-    pub decoders: NonZeroUsize,
+    /// Uploads under way at once; further ones wait. Default: 64.
+    pub max_uploads: NonZeroUsize,
+    /// Bytes of memory that pictures may take while they are decoded, all of them together; further ones wait, and one that
+    /// takes more is decoded alone. Default: 128 MiB.
+    pub decode_bytes: NonZeroU64,
+    /// Seconds that a request waits for its turn to be uploaded or decoded, before it is refused. Default: 60.
+    pub busy_seconds: u64,
     /// Seconds without a byte after which an upload is given up. Default: 30.
     pub upload_stall_seconds: u64,
     /// Seconds that a whole upload may take. Default: 900.
@@ -47,7 +52,9 @@ impl Default for Settings {
             max_queued: 1000,
             max_stage_pixels: limits.stage_pixels,
             max_epochs: limits.epochs,
-            decoders: const { NonZeroUsize::new(2).unwrap() },
+            max_uploads: const { NonZeroUsize::new(64).unwrap() },
+            decode_bytes: const { NonZeroU64::new(128 << 20).unwrap() },
+            busy_seconds: 60,
             upload_stall_seconds: 30,
             upload_seconds: 900,
             shutdown_seconds: 10,

@@ -1,14 +1,11 @@
 //! `GET /healthz` and `GET /readyz`
 
 use axum::{Json, extract::State};
-use bytes::Bytes;
-use impasto_jobs::{BlobKey, JobId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     app::Shared,
-    pending::PendingBlobs,
     problem::{Kind, Problem, ProblemDocument},
 };
 
@@ -33,7 +30,7 @@ pub(crate) async fn alive() -> Json<Health> {
     OK
 }
 
-/// Whether the service can take a job: the job store answers and the blob store can be written
+/// Whether the service can take a job: both stores can be written, as they were within the last second
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -49,10 +46,5 @@ pub(crate) async fn ready(State(app): State<Shared>) -> Result<Json<Health>, Pro
     if app.shutdown.is_cancelled() {
         return Err(Problem::new(Kind::Unavailable, "the service is shutting down"));
     }
-    app.jobs.probe().await?;
-    let probe = JobId::new();
-    let written = PendingBlobs::new(app.clone(), probe);
-    app.blobs.put(&BlobKey::content(probe), Bytes::from_static(b"probe")).await?;
-    written.discard().await;
-    Ok(OK)
+    app.readiness.ask(&app).await.map(|()| OK)
 }

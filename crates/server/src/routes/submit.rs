@@ -112,7 +112,8 @@ struct JobForm {
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 500, description = "The service made a mistake; its log says which.",
             body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "The queue is full, or the store of jobs or pictures does not answer",
+        (status = 503, description = "The queue is full, too much is uploaded or decoded at once, or the store of jobs or \
+            pictures does not answer",
             body = ProblemDocument, content_type = "application/problem+json", headers(
                 ("Retry-After" = u64, description = "Seconds to wait before the next try"),
             )),
@@ -120,6 +121,7 @@ struct JobForm {
 )]
 pub(crate) async fn submit(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
+    let _room = app.bounds.upload().await?;
     let intake = Intake::new(&head.headers, body, &app.settings);
     let id = JobId::new();
     let blobs = PendingBlobs::new(app.clone(), id);
@@ -149,7 +151,11 @@ async fn resolve(app: &Shared, id: JobId, order: Order) -> Result<NewJob, Proble
     for (number, style) in styles.iter().enumerate() {
         pictures::check(app, style, &style_field(number)).await?;
     }
-    let recipe = options.resolve(size, styles.len(), &app.settings.recipe_limits()).map_err(refuse_option)?;
+    let mut recipe = options.resolve(size, styles.len(), &app.settings.recipe_limits()).map_err(refuse_option)?;
+    if recipe.backbone == BackboneChoice::Auto {
+        // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
+        recipe.backbone = app.default_backbone();
+    }
     Ok(NewJob { id, recipe, content, styles })
 }
 

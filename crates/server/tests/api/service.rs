@@ -194,6 +194,6 @@ fn settings_are_read_under_their_names() {
     assert_eq!(settings.max_queued, Settings::default().max_queued);
     let unknown = serde_json::from_value::<Settings>(json!({"max_file_byte": 5})).unwrap_err();
     assert!(unknown.to_string().contains("max_file_byte"), "{unknown}");
-    let zero = serde_json::from_value::<Settings>(json!({"decoders": 0}));
+    let zero = serde_json::from_value::<Settings>(json!({"decode_bytes": 0}));
     assert!(zero.is_err());
 }
