@@ -45,8 +45,11 @@ pub struct Job {
     pub attempt: Attempt,
     /// Whether someone asked for it to stop.
     pub cancel_requested: bool,
-    /// The losses so far, in the order of stages and epochs.
+    /// The losses so far, in the order of stages and epochs, thinned to some [`MOST_LOSSES`](Self::MOST_LOSSES); none in
+    /// a list of jobs. [`JobStore::losses`](crate::JobStore::losses) tells all of them.
     pub losses: Vec<ProgressEntry>,
+    /// The last progress entry of each stage that has any, in order.
+    pub stage_ends: Vec<ProgressEntry>,
     /// What befell it on the way, in sentences for people: that a worker died, that it was restarted and why.
     pub notices: Vec<String>,
     /// Why it failed, when it did.
@@ -59,6 +62,25 @@ pub struct Job {
     pub preview: Option<BlobKey>,
     /// The finished picture, when the job succeeded.
     pub result: Option<BlobKey>,
+}
+
+impl Job {
+    /// The losses that a job carries at the most, its latest ones not counted.
+    pub const MOST_LOSSES: u64 = 200;
+
+    /// The progress entry made last.
+    pub fn latest(&self) -> Option<&ProgressEntry> {
+        self.stage_ends.last()
+    }
+}
+
+/// Every loss of a job that comes after some place in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Losses {
+    /// The revision of the job that has them.
+    pub revision: u64,
+    /// The losses, in the order of stages and epochs.
+    pub entries: Vec<ProgressEntry>,
 }
 
 /// Why a job failed.

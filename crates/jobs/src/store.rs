@@ -3,12 +3,12 @@
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
-use impasto_recipe::{Fingerprint, ProgressEntry};
+use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
-    Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, Lease, NewJob,
-    Standing, Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
+    Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, Lease, Losses,
+    NewJob, Standing, Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -30,7 +30,7 @@ impl JobStore {
         Ok(Self { database: Sqlite::open(database).await? })
     }
 
-    /// Whether the database can be written: writes one small row to the disk.
+    /// Whether the database can be read and written: writes one small row to the disk.
     ///
     /// # Errors
     /// When it cannot.
@@ -63,6 +63,14 @@ impl JobStore {
     /// When the database fails.
     pub async fn revision(&self, id: JobId) -> Result<Option<u64>, StoreError> {
         self.database.revision(id).await
+    }
+
+    /// The losses of the job `id` that come strictly after `after`, or `None` if there is no such job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn losses(&self, id: JobId, after: Position) -> Result<Option<Losses>, StoreError> {
+        self.database.losses(id, after).await
     }
 
     /// A page of the list of jobs.

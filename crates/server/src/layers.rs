@@ -19,7 +19,7 @@ use tower_http::{
 
 use crate::{
     app::Shared,
-    metrics,
+    compression, metrics,
     problem::{self, Kind, Problem},
 };
 
@@ -38,6 +38,8 @@ pub(crate) fn wrap(router: Router<Shared>, app: &Shared) -> io::Result<Router<Sh
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(problem::of_panic))
+        .layer(compression::layer())
+        .layer(middleware::from_fn(compression::choose))
         .layer(by_default(header::CONTENT_SECURITY_POLICY, API_POLICY))
         .layer(by_default(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(by_default(header::REFERRER_POLICY, "no-referrer"))

@@ -49,6 +49,10 @@ pub(crate) struct JobView {
     notices: Vec<String>,
     /// Where to go from here.
     links: Links,
+    /// Seconds after which there may be news: the next progress entry, or the end. `None` once the job has ended.
+    #[serde(skip)]
+    #[schema(ignore)]
+    retry_after: Option<u64>,
 }
 
 /// How far a job has come, by its last progress entry.
@@ -67,7 +71,8 @@ pub(crate) struct Progress {
     /// Seconds to go; null while that is unknown.
     #[schema(required)]
     eta_seconds: Option<f64>,
-    /// Every progress entry so far, in order.
+    /// The progress entries so far, in order: all of them, or some 200 spread evenly with the first and the last among
+    /// them. `links.losses` has all. Lists carry none.
     losses: Vec<ProgressEntry>,
 }
 
@@ -81,6 +86,8 @@ pub(crate) struct Links {
     result: String,
     /// The composite image as last saved.
     preview: String,
+    /// Every progress entry.
+    losses: String,
     /// POST here to stop it.
     cancel: String,
 }
@@ -104,6 +111,7 @@ pub(crate) fn path_of(id: JobId) -> String {
 impl From<Job> for JobView {
     fn from(job: Job) -> Self {
         let path = path_of(job.id);
+        let progress = Progress::of(&job);
         Self {
             id: job.id,
             status: job.status,
@@ -111,7 +119,8 @@ impl From<Job> for JobView {
             started_at: job.started_at,
             finished_at: job.finished_at,
             queue_position: job.queue_position,
-            progress: Progress::of(job.status, &job.recipe, job.losses),
+            retry_after: retry_after(&job, progress.eta_seconds),
+            progress: Progress { losses: job.losses, ..progress },
             recipe: job.recipe,
             fingerprint: job.fingerprint,
             error: job.error,
@@ -122,6 +131,7 @@ impl From<Job> for JobView {
             links: Links {
                 result: format!("{path}/result"),
                 preview: format!("{path}/preview"),
+                losses: format!("{path}/losses"),
                 cancel: format!("{path}/cancel"),
                 job: path,
             },
@@ -137,9 +147,10 @@ impl From<JobPage> for ListView {
 }
 
 impl Progress {
-    fn of(status: Status, recipe: &Recipe, losses: Vec<ProgressEntry>) -> Self {
-        let last = losses.last();
-        let position = last.map_or(Position::START, ProgressEntry::position);
+    /// What the latest entry of `job` tells, with no losses yet.
+    fn of(job: &Job) -> Self {
+        let (recipe, latest) = (&job.recipe, job.latest());
+        let position = latest.map_or(Position::START, ProgressEntry::position);
         let stage = position.stage.checked_sub(1).and_then(|index| recipe.stages.get(index as usize));
         Self {
             stage: position.stage,
@@ -147,16 +158,25 @@ impl Progress {
             epoch: position.epoch,
             epochs: stage.map_or(0, |stage| stage.epochs),
             fraction: recipe.fraction_done(position),
-            eta_seconds: last
-                .filter(|_| status == Status::Running)
+            eta_seconds: latest
+                .filter(|_| job.status == Status::Running)
                 .map(|entry| recipe.seconds_left(position, entry.seconds_per_epoch)),
-            losses,
+            losses: Vec::new(),
         }
     }
 }
 
 /// The range of `Retry-After` in seconds, so that a client that obeys it neither sleeps nor knocks all the time.
 const RETRY_AFTER: std::ops::RangeInclusive<f64> = 1.0..=10.0;
+
+fn retry_after(job: &Job, eta_seconds: Option<f64>) -> Option<u64> {
+    let to_next_entry = job.latest().map_or(0.0, |entry| {
+        let to_end = eta_seconds.unwrap_or(0.0);
+        to_end.min(entry.seconds_per_epoch * f64::from(job.recipe.report_every))
+    });
+    let seconds = to_next_entry.ceil().clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
+    (!job.status.is_finished()).then_some(seconds as u64)
+}
 
 impl JobView {
     pub fn id(&self) -> JobId {
@@ -167,13 +187,8 @@ impl JobView {
         self.revision
     }
 
-    /// Seconds after which there may be news: the next progress entry, or the end. `None` once the job has ended.
+    /// Seconds after which to ask again; `None` once the job has ended.
     pub fn retry_after(&self) -> Option<u64> {
-        let to_next_entry = self.progress.losses.last().map_or(0.0, |entry| {
-            let to_end = self.progress.eta_seconds.unwrap_or(0.0);
-            to_end.min(entry.seconds_per_epoch * f64::from(self.recipe.report_every))
-        });
-        let seconds = to_next_entry.ceil().clamp(*RETRY_AFTER.start(), *RETRY_AFTER.end());
-        (!self.status.is_finished()).then_some(seconds as u64)
+        self.retry_after
     }
 }

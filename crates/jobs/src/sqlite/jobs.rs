@@ -1,5 +1,6 @@
 //! What the API does: submit, look, cancel, delete.
 
+use impasto_recipe::Position;
 use sqlx::{
     QueryBuilder,
     types::{Json, Text},
@@ -9,9 +10,11 @@ use super::{
     Sqlite,
     ending::{Ending, JobRow},
     now,
-    rows::{SELECT_JOBS, fetch_job, fetch_jobs},
+    rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry},
 };
-use crate::{CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, NewJob, Status, StoreError, SubmitError};
+use crate::{
+    CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Status, StoreError, SubmitError,
+};
 
 impl Sqlite {
     pub(crate) async fn submit(&self, job: NewJob, most_queued: u64) -> Result<Job, SubmitError> {
@@ -47,6 +50,25 @@ impl Sqlite {
     pub(crate) async fn revision(&self, id: JobId) -> Result<Option<u64>, StoreError> {
         let revision = sqlx::query_scalar("SELECT revision FROM jobs WHERE id = ?").bind(Text(id));
         Ok(revision.fetch_optional(&self.reader).await?)
+    }
+
+    pub(crate) async fn losses(&self, id: JobId, after: Position) -> Result<Option<Losses>, StoreError> {
+        let mut transaction = self.read().await?;
+        let job: Option<(i64, u64)> = sqlx::query_as("SELECT number, revision FROM jobs WHERE id = ?")
+            .bind(Text(id))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some((number, revision)) = job else { return Ok(None) };
+        let statement = "
+            SELECT * FROM progress WHERE job = ? AND (stage, epoch) > (?, ?) ORDER BY stage, epoch";
+        let rows = sqlx::query(statement)
+            .bind(number)
+            .bind(after.stage)
+            .bind(after.epoch)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let entries = rows.iter().map(progress_entry).collect::<Result<_, _>>()?;
+        Ok(Some(Losses { revision, entries }))
     }
 
     pub(crate) async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {

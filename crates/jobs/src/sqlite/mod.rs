@@ -34,6 +34,7 @@ impl Sqlite {
             .bind(now())
             .execute(&self.writer)
             .await?;
+        sqlx::query("SELECT 1 FROM jobs LIMIT 1").execute(&self.reader).await?;
         Ok(())
     }
 

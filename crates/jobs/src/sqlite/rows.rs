@@ -20,7 +20,7 @@ pub(super) const SELECT_JOBS: &str = "
         (SELECT count(*) FROM jobs AS ahead WHERE ahead.status = 'queued' AND ahead.number <= jobs.number)
     END AS queue_position FROM jobs";
 
-/// The jobs that `query`, which began as [`SELECT_JOBS`], finds, with their losses; and their numbers.
+/// The jobs that `query`, which began as [`SELECT_JOBS`], finds, without their losses; and their numbers.
 pub(super) async fn fetch_jobs(
     connection: &mut SqliteConnection,
     mut query: QueryBuilder<Sqlite>,
@@ -28,18 +28,20 @@ pub(super) async fn fetch_jobs(
     let rows = query.build().fetch_all(&mut *connection).await?;
     let mut jobs = rows.iter().map(numbered_job).collect::<Result<Vec<_>, _>>()?;
     let numbers: Vec<i64> = jobs.iter().map(|(number, _)| *number).collect();
-    let mut losses = fetch_losses(connection, numbers).await?;
+    let mut stage_ends = fetch_stage_ends(connection, numbers).await?;
     for (number, job) in &mut jobs {
-        job.losses = losses.remove(number).unwrap_or_default();
+        job.stage_ends = stage_ends.remove(number).unwrap_or_default();
     }
     Ok(jobs)
 }
 
-/// The job `id` with its losses.
+/// The job `id` with its losses, thinned.
 pub(super) async fn fetch_job(connection: &mut SqliteConnection, id: JobId) -> Result<Option<Job>, sqlx::Error> {
     let mut query = QueryBuilder::new(SELECT_JOBS);
     query.push(" WHERE id = ").push_bind(Text(id));
-    Ok(fetch_jobs(connection, query).await?.pop().map(|(_, job)| job))
+    let Some((number, mut job)) = fetch_jobs(connection, query).await?.pop() else { return Ok(None) };
+    job.losses = fetch_thinned_losses(connection, number).await?;
+    Ok(Some(job))
 }
 
 fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
@@ -56,6 +58,7 @@ fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
         attempt: Attempt(row.try_get("attempt")?),
         cancel_requested: row.try_get("cancel_requested")?,
         losses: Vec::new(),
+        stage_ends: Vec::new(),
         notices: json(row, "notices")?,
         error: optional_json(row, "error")?,
         content: BlobKey::named(row.try_get("content")?),
@@ -66,21 +69,49 @@ fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
     Ok((row.try_get("number")?, job))
 }
 
-async fn fetch_losses(
+/// By number, and found by looking up each stage's last epoch, however many entries there are.
+async fn fetch_stage_ends(
     connection: &mut SqliteConnection,
     jobs: Vec<i64>,
 ) -> Result<HashMap<i64, Vec<ProgressEntry>>, sqlx::Error> {
     let statement = "
-        SELECT * FROM progress WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, stage, epoch";
+        SELECT progress.* FROM jobs
+        JOIN json_each(jobs.recipe, '$.stages') AS stage
+        JOIN progress ON progress.job = jobs.number
+            AND progress.stage = stage.key + 1
+            AND progress.epoch =
+                (SELECT max(epoch) FROM progress WHERE job = jobs.number AND progress.stage = stage.key + 1)
+        WHERE jobs.number IN (SELECT value FROM json_each(?))
+        ORDER BY progress.job, progress.stage";
     let rows = sqlx::query(statement).bind(Json(jobs)).fetch_all(connection).await?;
-    let mut losses: HashMap<i64, Vec<ProgressEntry>> = HashMap::new();
+    let mut entries: HashMap<i64, Vec<ProgressEntry>> = HashMap::new();
     for row in rows {
-        losses.entry(row.try_get("job")?).or_default().push(progress_entry(&row)?);
+        entries.entry(row.try_get("job")?).or_default().push(progress_entry(&row)?);
     }
-    Ok(losses)
+    Ok(entries)
 }
 
-fn progress_entry(row: &SqliteRow) -> Result<ProgressEntry, sqlx::Error> {
+/// Every 2^n-th loss, with the smallest n that leaves few enough, and the last one. An entry that is left out as their
+/// number grows never comes back, so that a curve drawn from them does not jump.
+async fn fetch_thinned_losses(connection: &mut SqliteConnection, job: i64) -> Result<Vec<ProgressEntry>, sqlx::Error> {
+    let count: u64 =
+        sqlx::query_scalar("SELECT count(*) FROM progress WHERE job = ?").bind(job).fetch_one(&mut *connection).await?;
+    let stride = count.div_ceil(Job::MOST_LOSSES).max(1).next_power_of_two();
+    let statement = "
+        SELECT * FROM
+            (SELECT *, row_number() OVER (ORDER BY stage, epoch) AS place FROM progress WHERE job = ?1)
+        WHERE (place - 1) % ?2 = 0 OR place = ?3
+        ORDER BY stage, epoch";
+    let rows = sqlx::query(statement)
+        .bind(job)
+        .bind(i64::try_from(stride).unwrap_or(i64::MAX))
+        .bind(i64::try_from(count).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(progress_entry).collect()
+}
+
+pub(super) fn progress_entry(row: &SqliteRow) -> Result<ProgressEntry, sqlx::Error> {
     // SQLite keeps no NaN: it writes NULL.
     let loss = |column| row.try_get(column).map(|loss: Option<f64>| loss.unwrap_or(f64::NAN));
     Ok(ProgressEntry {

@@ -8,6 +8,7 @@ mod common;
 mod faults;
 mod full_disk;
 mod leases;
+mod losses;
 mod many;
 mod model;
 mod queue;

@@ -82,14 +82,18 @@ pub(crate) async fn find(app: &App, id: JobId) -> Result<Job, Problem> {
 
 /// The job, with its tag and the time after which to ask again; a 304 says those alone.
 pub(crate) fn answer(status: StatusCode, job: JobView) -> Response {
-    let (tag, retry_after) = (tag_of_revision(job.revision()), job.retry_after());
+    let (revision, retry_after) = (tag_of_revision(job.revision()), job.retry_after());
     let mut response =
         if status == StatusCode::NOT_MODIFIED { status.into_response() } else { (status, Json(job)).into_response() };
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, tag);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    tag(response.headers_mut(), revision);
     if let Some(seconds) = retry_after {
-        headers.insert(header::RETRY_AFTER, seconds.into());
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Tags an answer, which the client may keep and has to ask after each time.
+pub(super) fn tag(headers: &mut HeaderMap, tag: HeaderValue) {
+    headers.insert(header::ETAG, tag);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }

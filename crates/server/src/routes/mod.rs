@@ -8,6 +8,7 @@ mod health;
 mod id;
 mod job;
 mod list;
+mod losses;
 mod preview;
 mod result;
 mod submit;
@@ -21,6 +22,7 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(submit::submit, list::list))
         .routes(routes!(job::show, delete::delete))
+        .routes(routes!(losses::losses))
         .routes(routes!(result::result))
         .routes(routes!(preview::preview))
         .routes(routes!(cancel::cancel))

@@ -1,0 +1,62 @@
+//! Text travels compressed to clients that take gzip.
+
+use axum::{
+    extract::Request,
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header},
+    middleware::Next,
+    response::Response,
+};
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer,
+        predicate::{Predicate, SizeAbove},
+    },
+};
+
+/// Bytes up to which a body is not worth it: it fits one packet either way.
+const SMALL: u64 = 1024;
+
+/// Compresses text that is not small. Pictures are compressed already.
+pub(crate) fn layer() -> CompressionLayer<impl Predicate> {
+    // Losses and the page lose two thirds at the lowest level, and little more at a higher one.
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(SMALL).and(is_text))
+}
+
+fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim_end();
+    kind.starts_with("text/") || kind.ends_with("json") || kind.ends_with("yaml")
+}
+
+/// Leaves the layer the choice between gzip and nothing. To a client that accepts neither it would answer 406, after the
+/// request has had its effect.
+pub(crate) async fn choose(mut request: Request, next: Next) -> Response {
+    let headers = request.headers_mut();
+    if headers.contains_key(header::ACCEPT_ENCODING) {
+        let gzip = takes_gzip(headers);
+        headers.remove(header::ACCEPT_ENCODING);
+        if gzip {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+    }
+    next.run(request).await
+}
+
+/// Whether `Accept-Encoding` allows gzip, by name or, where it is not named, by `*`.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
+    let (mut by_name, mut by_star) = (None, None);
+    for coding in lists.flat_map(|list| list.split(',')) {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let taken = quality.is_none_or(|quality| quality.trim().parse().unwrap_or(0.0) > 0.0);
+        if name.eq_ignore_ascii_case("gzip") {
+            by_name = Some(taken);
+        } else if name == "*" {
+            by_star = Some(taken);
+        }
+    }
+    by_name.or(by_star).unwrap_or(false)
+}
