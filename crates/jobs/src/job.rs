@@ -83,6 +83,17 @@ pub struct Losses {
     pub entries: Vec<ProgressEntry>,
 }
 
+/// What of a job changes, and can be asked cheaply: two looks with the same stamp see the same job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// The job's revision.
+    pub revision: u64,
+    /// Its place in the queue, as [`Job::queue_position`] tells it.
+    pub queue_position: Option<u64>,
+    /// Whether it has its fingerprint, which no revision tells of.
+    pub has_begun: bool,
+}
+
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

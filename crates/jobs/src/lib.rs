@@ -25,7 +25,7 @@ pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use error::{CancelError, ClaimError, StoreError, SubmitError};
 pub use id::{Attempt, JobId};
-pub use job::{Job, JobError, Losses, NewJob};
+pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;
 pub use lease_watch::LeaseWatch;
 pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};

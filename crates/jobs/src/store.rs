@@ -1,14 +1,18 @@
 //! The job store: what can be asked of it and told to it. How a database does it is the business of the module of that
 //! database, to which each of these functions hands on.
 
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
 use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
     Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, Lease, Losses,
-    NewJob, Standing, Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
+    NewJob, Stamp, Standing, Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -57,12 +61,12 @@ impl JobStore {
         self.database.find(id).await
     }
 
-    /// The revision of the job `id`, or `None` if there is no such job. It is cheap to ask.
+    /// The stamps of those of the jobs `ids` that there are. It is cheap to ask, and for many at once hardly dearer.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn revision(&self, id: JobId) -> Result<Option<u64>, StoreError> {
-        self.database.revision(id).await
+    pub async fn stamps(&self, ids: &[JobId]) -> Result<HashMap<JobId, Stamp>, StoreError> {
+        self.database.stamps(ids).await
     }
 
     /// The losses of the job `id` that come strictly after `after`, or `None` if there is no such job.

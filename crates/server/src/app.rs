@@ -10,7 +10,16 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
-use crate::{Settings, bounds::Bounds, layers, metrics::Metrics, readiness::Readiness, routes};
+use crate::{
+    Settings,
+    bounds::Bounds,
+    layers,
+    metrics::Metrics,
+    readiness::Readiness,
+    rendered::RenderedJobs,
+    routes,
+    watcher::{self, Watcher},
+};
 
 /// A network that jobs may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,6 +61,8 @@ pub(crate) struct App {
     pub settings: Settings,
     pub bounds: Bounds,
     pub readiness: Readiness,
+    pub watcher: Watcher,
+    pub rendered: RenderedJobs,
     pub metrics: Metrics,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
@@ -83,6 +94,8 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         backbones,
         bounds: Bounds::new(&settings),
         readiness: Readiness::default(),
+        watcher: Watcher::default(),
+        rendered: RenderedJobs::default(),
         metrics: Metrics::new().map_err(io::Error::other)?,
         settings,
         shutdown: shutdown.clone(),
@@ -90,6 +103,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
     app.background.spawn(crate::metrics::upkeep(app.clone()));
+    app.background.spawn(watcher::watch(app.clone()));
 
     // An answer is written whole: waiting for more bytes to share a packet with would only delay it.
     let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));

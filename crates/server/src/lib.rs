@@ -20,11 +20,12 @@ mod pictures;
 mod problem;
 mod query;
 mod readiness;
+mod rendered;
 mod routes;
 mod settings;
 mod upload;
 mod view;
-mod wait;
+mod watcher;
 
 pub use app::{BackboneInfo, Service, run};
 pub use openapi::openapi_yaml;

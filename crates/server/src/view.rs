@@ -179,10 +179,6 @@ fn retry_after(job: &Job, eta_seconds: Option<f64>) -> Option<u64> {
 }
 
 impl JobView {
-    pub fn id(&self) -> JobId {
-        self.id
-    }
-
     pub fn revision(&self) -> u64 {
         self.revision
     }

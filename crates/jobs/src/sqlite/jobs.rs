@@ -1,8 +1,10 @@
 //! What the API does: submit, look, cancel, delete.
 
+use std::collections::HashMap;
+
 use impasto_recipe::Position;
 use sqlx::{
-    QueryBuilder,
+    QueryBuilder, Row,
     types::{Json, Text},
 };
 
@@ -10,10 +12,10 @@ use super::{
     Sqlite,
     ending::{Ending, JobRow},
     now,
-    rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry},
+    rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
 use crate::{
-    CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Status, StoreError, SubmitError,
+    CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Stamp, Status, StoreError, SubmitError,
 };
 
 impl Sqlite {
@@ -47,9 +49,34 @@ impl Sqlite {
         Ok(fetch_job(&mut transaction, id).await?)
     }
 
-    pub(crate) async fn revision(&self, id: JobId) -> Result<Option<u64>, StoreError> {
-        let revision = sqlx::query_scalar("SELECT revision FROM jobs WHERE id = ?").bind(Text(id));
-        Ok(revision.fetch_optional(&self.reader).await?)
+    pub(crate) async fn stamps(&self, ids: &[JobId]) -> Result<HashMap<JobId, Stamp>, StoreError> {
+        let select = "
+            SELECT id, number, status, revision, fingerprint IS NOT NULL AS has_begun FROM jobs
+            WHERE id IN (SELECT value FROM json_each(?))";
+        let rows = sqlx::query(select).bind(Json(ids)).fetch_all(&self.reader).await?;
+        // The queue is counted once, however many of its jobs are asked for.
+        let mut queue: Option<Vec<i64>> = None;
+        let mut stamps = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let queue_position = if text::<Status>(&row, "status")? == Status::Queued {
+                if queue.is_none() {
+                    queue = Some(self.queue().await?);
+                }
+                let number: i64 = row.try_get("number")?;
+                queue.as_ref().map(|queue| queue.partition_point(|&ahead| ahead <= number) as u64)
+            } else {
+                None
+            };
+            let (revision, has_begun) = (row.try_get("revision")?, row.try_get("has_begun")?);
+            stamps.insert(text(&row, "id")?, Stamp { revision, queue_position, has_begun });
+        }
+        Ok(stamps)
+    }
+
+    /// The numbers of the jobs that wait, in order.
+    async fn queue(&self) -> Result<Vec<i64>, sqlx::Error> {
+        let select = sqlx::query_scalar("SELECT number FROM jobs WHERE status = ? ORDER BY number");
+        select.bind(Text(Status::Queued)).fetch_all(&self.reader).await
     }
 
     pub(crate) async fn losses(&self, id: JobId, after: Position) -> Result<Option<Losses>, StoreError> {

@@ -97,7 +97,7 @@ async fn losses_that_are_no_numbers_are_kept() {
 async fn revisions_rise_with_states_and_progress_and_nothing_else() {
     let test = TestStore::new().await;
     let id = test.submit().await;
-    let revision = async || test.store.revision(id).await.unwrap().unwrap();
+    let revision = async || test.store.stamps(&[id]).await.unwrap()[&id].revision;
     assert_eq!(revision().await, 1);
     let claim = test.claim().await.key;
     assert_eq!(revision().await, 2, "claimed");

@@ -31,7 +31,6 @@ async fn what_is_not_there_is_not_found() {
     let test = TestStore::new().await;
     let nobody = JobId::new();
     assert_eq!(test.store.find(nobody).await.unwrap(), None);
-    assert_eq!(test.store.revision(nobody).await.unwrap(), None);
     assert!(!test.store.delete(nobody).await.unwrap());
     assert_eq!(test.store.claim(&worker("one"), LONG).await.unwrap(), None);
     assert_eq!(test.store.list(&page(10, None)).await.unwrap().jobs, []);
@@ -187,4 +186,27 @@ async fn a_file_that_a_later_version_wrote_is_refused() {
     sqlx::query(migration).execute(&mut later).await.unwrap();
     let refused = JobStore::open(&file).await.unwrap_err().to_string();
     assert!(refused.contains("later version") && refused.contains("9999"), "{refused}");
+}
+
+#[tokio::test]
+async fn stamps_tell_what_changes() {
+    let test = TestStore::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(test.submit().await);
+    }
+    let claim = test.claim().await.key;
+    test.store.request_cancel(ids[2]).await.unwrap();
+    test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
+    let unknown = JobId::new();
+    let stamps = test.store.stamps(&[&ids[..], &[unknown]].concat()).await.unwrap();
+    assert_eq!(stamps.len(), 5, "an unknown job has none");
+    for &id in &ids {
+        let job = test.find(id).await;
+        let stamp = stamps[&id];
+        assert_eq!((stamp.revision, stamp.queue_position), (job.revision, job.queue_position));
+        assert_eq!(stamp.has_begun, job.fingerprint.is_some());
+    }
+    assert_eq!(stamps[&ids[4]].queue_position, Some(3));
+    assert!(test.store.stamps(&[]).await.unwrap().is_empty());
 }

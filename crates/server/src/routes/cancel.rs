@@ -6,6 +6,7 @@ use super::{id::Id, job::answer};
 use crate::{
     app::Shared,
     problem::{Problem, ProblemDocument, StoreProblems},
+    rendered::RenderedJob,
     view::JobView,
 };
 
@@ -30,5 +31,5 @@ use crate::{
 pub(crate) async fn cancel(State(app): State<Shared>, Id(id): Id) -> Result<Response, Problem> {
     let job = app.jobs.request_cancel(id).await?;
     tracing::info!(job = %id, status = %job.status, "job asked to stop");
-    Ok(answer(StatusCode::ACCEPTED, JobView::from(job)))
+    Ok(answer(StatusCode::ACCEPTED, &RenderedJob::of(job)?))
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -16,8 +15,9 @@ use crate::{
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
     query::Query,
+    rendered::{self, RenderedJob},
     view::JobView,
-    wait::{self, MAX_WAIT},
+    watcher::{self, MAX_WAIT},
 };
 
 /// Look at a job
@@ -61,18 +61,16 @@ pub(crate) async fn show(
     let wait = query.take_number("wait", "seconds")?.map(|seconds| Duration::from_secs(seconds.min(MAX_WAIT).into()));
     query.nothing_else("wait")?;
     let known = Known::of(&headers);
-    let mut job = find(&app, id).await?;
+    let mut job = rendered::job(&app, id).await?;
     if let Some(wait) = wait {
         let news = known.any() && !known.has(&tag_of_revision(job.revision));
-        if !news && !job.status.is_finished() {
-            wait::for_change(&app, id, job.revision, wait).await?;
-            job = find(&app, id).await?;
+        if !news && !job.is_finished {
+            watcher::for_change(&app, id, job.revision, wait).await?;
+            job = rendered::job(&app, id).await?;
         }
     }
     let fresh = !known.has(&tag_of_revision(job.revision));
-    let (status, job) =
-        if fresh { (StatusCode::OK, JobView::from(job)) } else { (StatusCode::NOT_MODIFIED, job.into()) };
-    Ok(answer(status, job))
+    Ok(answer(if fresh { StatusCode::OK } else { StatusCode::NOT_MODIFIED }, &job))
 }
 
 /// The job `id`, which has to be there.
@@ -81,12 +79,15 @@ pub(crate) async fn find(app: &App, id: JobId) -> Result<Job, Problem> {
 }
 
 /// The job, with its tag and the time after which to ask again; a 304 says those alone.
-pub(crate) fn answer(status: StatusCode, job: JobView) -> Response {
-    let (revision, retry_after) = (tag_of_revision(job.revision()), job.retry_after());
-    let mut response =
-        if status == StatusCode::NOT_MODIFIED { status.into_response() } else { (status, Json(job)).into_response() };
-    tag(response.headers_mut(), revision);
-    if let Some(seconds) = retry_after {
+pub(crate) fn answer(status: StatusCode, job: &RenderedJob) -> Response {
+    let mut response = status.into_response();
+    if status != StatusCode::NOT_MODIFIED {
+        *response.body_mut() = job.body.clone().into();
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+    tag(response.headers_mut(), tag_of_revision(job.revision));
+    if let Some(seconds) = job.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response

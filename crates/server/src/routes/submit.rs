@@ -16,6 +16,7 @@ use crate::{
     pending::PendingBlobs,
     pictures,
     problem::{Problem, ProblemDocument},
+    rendered::RenderedJob,
     upload::{self, Order, refuse_option, style_field},
     view::{JobView, path_of},
 };
@@ -121,16 +122,21 @@ struct JobForm {
 )]
 pub(crate) async fn submit(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let _room = app.bounds.upload().await?;
     let intake = Intake::new(&head.headers, body, &app.settings);
     let id = JobId::new();
     let blobs = PendingBlobs::new(app.clone(), id);
-    let ordered = async { resolve(&app, id, upload::receive(&app, id, &head.headers, &intake).await?).await };
+    let ordered = async {
+        let order = {
+            let _room = app.bounds.upload().await?;
+            upload::receive(&app, id, &head.headers, &intake).await?
+        };
+        resolve(&app, id, order).await
+    };
     match ordered.await {
         Ok(job) => {
-            let job = JobView::from(enqueue(app, job, blobs).await?);
-            let location = path_of(job.id());
-            let mut response = answer(StatusCode::ACCEPTED, job);
+            let job = RenderedJob::of(enqueue(app, job, blobs).await?)?;
+            let location = path_of(id);
+            let mut response = answer(StatusCode::ACCEPTED, &job);
             // A path of letters, digits, slashes and hyphens is a header value.
             let location = HeaderValue::try_from(location).map_err(|error| Problem::internal(&error))?;
             response.headers_mut().insert(header::LOCATION, location);

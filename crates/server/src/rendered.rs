@@ -1,0 +1,63 @@
+//! Jobs as JSON, made once for all who ask while nothing changes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use impasto_jobs::{Job, JobId, Stamp};
+use quick_cache::{Weighter, sync::Cache};
+
+use crate::{app::App, problem::Problem, view::JobView, watcher};
+
+/// Bytes of JSON that are kept.
+const MOST_BYTES: u64 = 16 << 20;
+/// Jobs that these are likely to be of.
+const LIKELY_JOBS: usize = 1000;
+
+/// A job as JSON, and what the headers of an answer say of it.
+#[derive(Debug)]
+pub(crate) struct RenderedJob {
+    pub body: Bytes,
+    pub revision: u64,
+    pub is_finished: bool,
+    /// Seconds after which to ask again; `None` once the job has ended.
+    pub retry_after: Option<u64>,
+}
+
+impl RenderedJob {
+    pub fn of(job: Job) -> Result<Self, Problem> {
+        let is_finished = job.status.is_finished();
+        let view = JobView::from(job);
+        let body = serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?.into();
+        Ok(Self { body, revision: view.revision(), is_finished, retry_after: view.retry_after() })
+    }
+}
+
+/// Those that were asked for last.
+#[derive(Debug)]
+pub(crate) struct RenderedJobs(Cache<(JobId, Stamp), Arc<RenderedJob>, Bodies>);
+
+#[derive(Debug, Clone)]
+struct Bodies;
+
+impl Weighter<(JobId, Stamp), Arc<RenderedJob>> for Bodies {
+    fn weight(&self, _: &(JobId, Stamp), job: &Arc<RenderedJob>) -> u64 {
+        job.body.len() as u64
+    }
+}
+
+impl Default for RenderedJobs {
+    fn default() -> Self {
+        Self(Cache::with_weighter(LIKELY_JOBS, MOST_BYTES, Bodies))
+    }
+}
+
+async fn found(app: &App, id: JobId) -> Result<Job, Problem> {
+    app.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
+}
+
+/// The job `id` as it is now.
+pub(crate) async fn job(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
+    let stamp = watcher::stamp(app, id).await?;
+    let render = async { Ok(Arc::new(RenderedJob::of(found(app, id).await?)?)) };
+    app.rendered.0.get_or_insert_async(&(id, stamp), render).await
+}

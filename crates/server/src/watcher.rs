@@ -1,0 +1,144 @@
+//! One question for all who ask how jobs stand: a thousand polls cost the job store hardly more than one.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use impasto_jobs::{JobId, Stamp};
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at},
+};
+
+use crate::{
+    app::{App, Shared},
+    problem::Problem,
+};
+
+/// Seconds that a request may wait at the most; a longer wait is cut to this.
+pub(crate) const MAX_WAIT: u32 = 30;
+
+/// From one look for those who wait for a change to the next. Workers are other processes: there is nobody to be told by.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// From one look for those who ask now to the next: whoever comes meanwhile shares it.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How a job stood; `None` if there was no such job.
+type Answer = Result<Option<Stamp>, Problem>;
+
+/// Who asks.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher {
+    asked: Mutex<Asked>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// Those who want to know now. A look answers them that began after they asked.
+    now: HashMap<JobId, Vec<oneshot::Sender<Answer>>>,
+    /// What those hear who wait for a change.
+    changes: HashMap<JobId, watch::Sender<Option<Answer>>>,
+    /// Nobody looks any more.
+    closed: bool,
+}
+
+impl Watcher {
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        // No code that holds the lock panics between two writes that belong together.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the question how `id` stands; `None` when nobody looks any more.
+    fn ask(&self, id: JobId) -> Option<oneshot::Receiver<Answer>> {
+        let (tell, told) = oneshot::channel();
+        let mut asked = self.asked();
+        if asked.closed {
+            return None;
+        }
+        asked.now.entry(id).or_default().push(tell);
+        self.wake.notify_one();
+        Some(told)
+    }
+}
+
+/// How the job `id` stands now.
+pub(crate) async fn stamp(app: &App, id: JobId) -> Result<Stamp, Problem> {
+    let answer = match app.watcher.ask(id) {
+        Some(told) => told.await.ok(),
+        None => None,
+    };
+    let found = match answer {
+        Some(answer) => answer?,
+        // The service shuts down.
+        None => app.jobs.stamps(&[id]).await?.remove(&id),
+    };
+    found.ok_or_else(|| Problem::no_such_job(&id))
+}
+
+/// Returns when the job is beyond `revision`, is gone, when `wait` is over, or when the service shuts down.
+pub(crate) async fn for_change(app: &App, id: JobId, revision: u64, wait: Duration) -> Result<(), Problem> {
+    let mut changes = app.watcher.asked().changes.entry(id).or_default().subscribe();
+    // What was heard before this one came may be older than what it knows.
+    let is_news = |answer: &Option<Answer>| match answer {
+        Some(Ok(Some(stamp))) => stamp.revision > revision,
+        Some(Ok(None) | Err(_)) => true,
+        None => false,
+    };
+    let change = async { changes.wait_for(is_news).await.ok().and_then(|answer| answer.clone()) };
+    match timeout_at(Instant::now() + wait, app.shutdown.run_until_cancelled(change)).await {
+        Ok(Some(Some(Err(problem)))) => Err(problem),
+        _ => Ok(()),
+    }
+}
+
+/// Looks for all who ask, until the service shuts down.
+pub(crate) async fn watch(app: Shared) {
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut earliest = Instant::now();
+    loop {
+        let due = tokio::select! {
+            () = app.watcher.wake.notified() => false,
+            _ = looks.tick() => true,
+            () = app.shutdown.cancelled() => break,
+        };
+        sleep_until(earliest).await;
+        earliest = Instant::now() + GATHER;
+        look(&app, due).await;
+    }
+    let mut asked = app.watcher.asked();
+    *asked = Asked { closed: true, ..Asked::default() };
+}
+
+/// Looks once: for all who ask now, and, where that is due, for all who wait for a change.
+async fn look(app: &App, for_changes: bool) {
+    let (now, mut ids) = {
+        let mut asked = app.watcher.asked();
+        asked.changes.retain(|_, tell| tell.receiver_count() > 0);
+        let ids: Vec<JobId> = if for_changes { asked.changes.keys().copied().collect() } else { Vec::new() };
+        (mem::take(&mut asked.now), ids)
+    };
+    let waiting = ids.len();
+    ids.extend(now.keys());
+    if ids.is_empty() {
+        return;
+    }
+    let looked = app.jobs.stamps(&ids).await.map_err(Problem::from);
+    let answer = |id: &JobId| looked.as_ref().map(|stamps| stamps.get(id).copied()).map_err(Problem::clone);
+    for id in &ids[..waiting] {
+        if let Some(tell) = app.watcher.asked().changes.get(id) {
+            tell.send_replace(Some(answer(id)));
+        }
+    }
+    for (id, tells) in now {
+        for tell in tells {
+            // Whoever asked may have gone.
+            drop(tell.send(answer(&id)));
+        }
+    }
+}
