@@ -244,12 +244,70 @@ fn the_margin_is_cut_off_where_it_was_put_on() {
 
 #[test]
 fn losses_that_are_no_numbers_end_the_run() {
-    let recipe =
-        recipe(&[("stages", "24x18:40"), ("learning_rate", "1e30"), ("report_every", "1"), ("style_weights", "1,1")]);
+    let by_adam = recipe(&[
+        ("stages", "24x18:40"),
+        ("optimiser", "adam"),
+        ("learning_rate", "1e30"),
+        ("report_every", "1"),
+        ("style_weights", "1,1"),
+    ]);
+    // L-BFGS has no earlier image to go back to.
+    let from_the_first = recipe(&[("stages", "24x18:40"), ("optimiser", "lbfgs"), ("style_weight", "1e308")]);
     for precision in PRECISIONS {
         let engine = engine_of(2, 4, precision);
-        let error = engine.paint(&recipe, &subject(), None, &mut Listener::default()).unwrap_err();
-        assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+        for recipe in [&by_adam, &from_the_first] {
+            let error = engine.paint(recipe, &subject(), None, &mut Listener::default()).unwrap_err();
+            assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+        }
+    }
+}
+
+#[test]
+fn lbfgs_takes_steps_back_that_lead_to_no_numbers_whenever_losses_are_reported() {
+    // A first step so far off that the first stage is over before it has been halved enough, and most of the second one.
+    let reporting = |every: &str| {
+        recipe(&[
+            ("stages", "24x18:10,37x29:60"),
+            ("optimiser", "lbfgs"),
+            ("learning_rate", "1e12"),
+            ("report_every", every),
+        ])
+    };
+    for precision in PRECISIONS {
+        let engine = engine_of(2, 4, precision);
+        let (picture, entries) = undisturbed(&engine, &reporting("1"));
+        assert_eq!(entries.len(), 70);
+        let (first, ninth) = (entries[0], entries[8]);
+        assert_eq!(first.total, ninth.total, "nothing but steps taken back in the first stage");
+        assert_eq!(entries[9].total, first.total, "so that it ends where it began");
+        assert!(entries.last().unwrap().total < entries[10].total, "but not in the second");
+        for every in ["3", "1000"] {
+            assert!(undisturbed(&engine, &reporting(every)).0 == picture, "{precision}, every {every}");
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_improved_is_the_result() {
+    let flat = |size: Size| Picture::new(size, [0.3, 0.5, 0.8].repeat(size.pixels() as usize)).unwrap();
+    let sky = Subject { content: flat(Size::new(51, 38)), styles: vec![flat(Size::new(51, 38)); 2] };
+    let content_alone = [("style_weight", "0"), ("tv_weight", "0")];
+    for precision in PRECISIONS {
+        let engine = engine_of(2, 4, precision);
+        for (objective, subject, options) in [
+            ("published", &sky, [].as_slice()),
+            ("published", &subject(), content_alone.as_slice()),
+            ("relative", &subject(), content_alone.as_slice()),
+        ] {
+            let stages =
+                [("stages", "51x38:9"), ("optimiser", "lbfgs"), ("objective", objective), ("report_every", "1")];
+            let recipe = recipe(&[stages.as_slice(), options].concat());
+            let outcome = engine.paint(&recipe, subject, None, &mut Listener::default()).unwrap();
+            let Outcome::Finished(picture) = outcome else { panic!("nobody stopped it") };
+            for (have, want) in picture.rgb().iter().zip(subject.content.rgb()) {
+                assert!((have - want).abs() < 1e-6, "{precision} {objective}: {have} for {want}");
+            }
+        }
     }
 }
 

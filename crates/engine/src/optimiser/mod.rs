@@ -8,6 +8,8 @@ use candle_core::{Result, Tensor};
 use impasto_recipe::OptimiserChoice;
 use lbfgs::Lbfgs;
 
+use crate::losses::Losses;
+
 /// An optimiser of one image.
 pub(crate) enum Optimiser {
     Adam(Adam),
@@ -27,8 +29,8 @@ pub(crate) struct Memory<T> {
 pub(crate) struct Here<'a> {
     pub image: &'a Tensor,
     pub gradient: &'a Tensor,
-    /// The total loss, if the optimiser [needs it](Optimiser::needs_loss).
-    pub loss: Option<f64>,
+    /// What the image costs, if the optimiser [needs it](Optimiser::needs_losses).
+    pub losses: Option<Losses>,
 }
 
 impl Optimiser {
@@ -61,21 +63,21 @@ impl Optimiser {
         }
     }
 
-    /// Whether [`Here::loss`] is to be worked out for it.
-    pub fn needs_loss(&self) -> bool {
+    /// Whether [`Here::losses`] are to be worked out for it.
+    pub fn needs_losses(&self) -> bool {
         matches!(self, Self::Lbfgs(_))
     }
 
-    /// The image to look at next.
-    pub fn step(&mut self, here: &Here<'_>, learning_rate: f64) -> Result<Tensor> {
+    /// The image to look at next; `None` where this one's losses are no numbers and there is no better one to go back to.
+    pub fn step(&mut self, here: &Here<'_>, learning_rate: f64) -> Result<Option<Tensor>> {
         match self {
-            Self::Adam(adam) => adam.step(here.image, here.gradient, learning_rate),
+            Self::Adam(adam) => adam.step(here.image, here.gradient, learning_rate).map(Some),
             Self::Lbfgs(lbfgs) => lbfgs.step(here, learning_rate),
         }
     }
 
-    /// The best image it has come by and its total loss, where its last step may have been one too far.
-    pub fn best(&self) -> Option<(&Tensor, f64)> {
+    /// The best image it has come by and what that costs, where its last step may have been one too far.
+    pub fn best(&self) -> Option<(&Tensor, Losses)> {
         match self {
             Self::Adam(_) => None,
             Self::Lbfgs(lbfgs) => lbfgs.best(),
