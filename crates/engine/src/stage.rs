@@ -65,7 +65,7 @@ impl StageRun<'_> {
         let terms = self.network.terms(&self.image)?;
         let mut losses = self.weighed(&terms)?;
         if let Some((image, best)) = self.optimiser.best()
-            && !(losses.total() <= best.total())
+            && (losses.total().is_nan() || losses.total() > best.total())
         {
             (self.image, losses) = (image.clone(), best);
         }

@@ -89,6 +89,10 @@ fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Chec
     }
 }
 
+fn file_of(checkpoint: Checkpoint) -> Vec<u8> {
+    checkpoint.into_pieces().unwrap().concat()
+}
+
 #[test]
 fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
     for (precision, optimiser, objective) in [
@@ -102,7 +106,7 @@ fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
         let (picture, entries) = undisturbed(&engine, &recipe);
         for (stage, epoch) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3)] {
             let (checkpoint, before) = stopped_at(&engine, &recipe, stage, epoch);
-            let checkpoint = Checkpoint::decode(&checkpoint.encode().unwrap()).unwrap();
+            let checkpoint = Checkpoint::decode(&file_of(checkpoint)).unwrap();
             assert_eq!(checkpoint.position(), Position { stage, epoch });
             let mut listener = Listener::default();
             let Outcome::Finished(resumed) =
@@ -189,9 +193,33 @@ fn recipe_of_other_size() -> Recipe {
 }
 
 #[test]
+fn a_checkpoint_of_lbfgs_takes_84_bytes_a_pixel() {
+    let recipe = recipe(&[("stages", "48x32:12"), ("optimiser", "lbfgs"), ("objective", "published")]);
+    let (checkpoint, _) = stopped_at(&engine(2), &recipe, 1, 11);
+    let pieces = checkpoint.into_pieces().unwrap();
+    let lengths: Vec<usize> = pieces[1..].iter().map(|piece| piece.len() * 10 / (48 * 32)).collect();
+    // The scalars; image and gradient in f32; five pairs in bf16.
+    assert_eq!(lengths, [[0].as_slice(), &[120; 2], &[60; 10]].concat());
+    assert!(pieces[0].len().is_multiple_of(8));
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_refused() {
+    let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
+    let bytes = file_of(checkpoint);
+    let place = bytes.windows(12).position(|window| window == br#""format":"2""#).unwrap();
+    for (from, to) in [(10, b'1'), (10, b'3'), (1, b'F')] {
+        let mut other = bytes.clone();
+        other[place + from] = to;
+        let error = Checkpoint::decode(&other).unwrap_err();
+        assert_eq!(error.to_string(), "the checkpoint cannot be read: another version of this program wrote it");
+    }
+}
+
+#[test]
 fn damaged_checkpoints_are_refused_and_never_panic() {
     let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
-    let bytes = checkpoint.encode().unwrap();
+    let bytes = file_of(checkpoint);
     for length in [0, 1, 7, 8, 9, 100, bytes.len() / 2, bytes.len() - 1] {
         assert!(Checkpoint::decode(&bytes[..length]).is_err(), "{length} bytes of {}", bytes.len());
     }
@@ -208,7 +236,7 @@ fn damaged_checkpoints_are_refused_and_never_panic() {
 #[test]
 fn a_checkpoint_whose_picture_does_not_fit_its_image_is_refused() {
     let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
-    let bytes = checkpoint.encode().unwrap();
+    let bytes = file_of(checkpoint);
     let place = bytes.windows(5).position(|window| window == b"24x18").unwrap();
     for size in [b"00x18", b"99x18", b"24x99", b"24-18"] {
         let mut bent = bytes.clone();

@@ -67,7 +67,7 @@ fn try_paint(easel: &mut Easel, commission: &Commission, checkpoint_seconds: u64
         Ok(Outcome::Finished(picture)) => Ok(End::Finished(encode(&picture)?)),
         Ok(Outcome::Stopped(checkpoint)) => {
             let preview = checkpoint.picture().map_err(|error| job_error(&error))?;
-            Ok(End::Stopped(save(&checkpoint, &preview)?))
+            Ok(End::Stopped(save(*checkpoint, &preview)?))
         }
         Err(error) if poisons(&error, device) => Ok(End::DeviceLost(error.to_string())),
         Err(error) => Err(job_error(&error)),
@@ -119,7 +119,7 @@ impl<'a> Scribe<'a> {
             .checkpoint()
             .and_then(|checkpoint| Ok((checkpoint, now.picture()?)))
             .map_err(|error| job_error(&error))
-            .and_then(|(checkpoint, preview)| save(&checkpoint, &preview));
+            .and_then(|(checkpoint, preview)| save(checkpoint, &preview));
         self.next_save = Instant::now() + self.interval;
         match saved {
             Ok(save) => self.tell(Report::Saved(save)),
@@ -161,9 +161,13 @@ fn encode(picture: &Picture) -> Result<Vec<u8>, JobError> {
         .map_err(|error| JobError { kind: kind::INTERNAL.to_owned(), message: error.to_string() })
 }
 
-fn save(checkpoint: &Checkpoint, preview: &Picture) -> Result<Save, JobError> {
-    let bytes = checkpoint.encode().map_err(|error| job_error(&error.into()))?;
-    Ok(Save { checkpoint: bytes, preview: encode(preview)? })
+fn save(checkpoint: Checkpoint, preview: &Picture) -> Result<Save, JobError> {
+    Ok(Save { checkpoint: in_one_piece(checkpoint)?, preview: encode(preview)? })
+}
+
+fn in_one_piece(checkpoint: Checkpoint) -> Result<Vec<u8>, JobError> {
+    let pieces = checkpoint.into_pieces().map_err(|error| job_error(&error.into()))?;
+    Ok(pieces.concat())
 }
 
 /// What a job is told of an engine's error.

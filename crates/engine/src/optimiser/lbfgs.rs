@@ -3,10 +3,13 @@
 //!
 //! Every step costs one look at the network. A step that does not lower the loss enough is taken back and tried again at
 //! half its length.
+//!
+//! What it remembers is most of a checkpoint, so the pairs that tell of the curvature are kept in bf16 (docs/pictures.md has
+//! what that costs: nothing), and what can be worked out of the rest is not stored: 84 bytes a pixel.
 
 use std::collections::VecDeque;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 use super::Here;
 use crate::{
@@ -29,7 +32,7 @@ pub(crate) struct Lbfgs {
     origin: Option<Origin>,
 }
 
-/// A step s and the change y of the gradient along it.
+/// A step s and the change y of the gradient along it, rounded to bf16.
 struct Pair {
     s: Tensor,
     y: Tensor,
@@ -43,6 +46,8 @@ struct Origin {
     gradient: Tensor,
     direction: Tensor,
     losses: Losses,
+    /// What a step straight down the gradient changes pixels by.
+    first_step: f64,
     /// gradient . direction, below 0; or 0 where there is nothing to improve.
     slope: f64,
     /// The part of `direction` that is being tried.
@@ -55,30 +60,35 @@ impl Lbfgs {
         Self { pairs: VecDeque::new(), origin: None }
     }
 
+    /// All that is needed to go on, besides the [best image](Self::best): the direction is a function of the gradient and the
+    /// pairs, and the image that is to be looked at lies in that direction.
     pub fn memory(&self) -> (Vec<&Tensor>, Vec<f64>) {
         let Some(origin) = &self.origin else { return (Vec::new(), Vec::new()) };
-        let mut tensors = vec![&origin.image, &origin.gradient, &origin.direction];
+        let mut tensors = vec![&origin.gradient];
         tensors.extend(self.pairs.iter().flat_map(|pair| [&pair.s, &pair.y]));
         let Losses { content, style, tv } = origin.losses;
-        (tensors, vec![content, style, tv, origin.slope, origin.length, origin.halvings])
+        (tensors, vec![content, style, tv, origin.first_step, origin.length, origin.halvings])
     }
 
-    pub fn resumed(memory: Vec<Tensor>, scalars: &[f64]) -> Result<Option<Self>> {
+    /// One that goes on from what [`Lbfgs::memory`] gave and the best image, with the image to look at next.
+    pub fn resumed(image: Tensor, memory: Vec<Tensor>, scalars: &[f64]) -> Result<Option<(Self, Tensor)>> {
         if memory.is_empty() && scalars.is_empty() {
-            return Ok(Some(Self::new()));
+            return Ok(Some((Self::new(), image)));
         }
-        let &[content, style, tv, slope, length, halvings] = scalars else { return Ok(None) };
+        let &[content, style, tv, first_step, length, halvings] = scalars else { return Ok(None) };
         let losses = Losses { content, style, tv };
         let mut tensors = memory.into_iter();
-        let (Some(image), Some(gradient), Some(direction)) = (tensors.next(), tensors.next(), tensors.next()) else {
-            return Ok(None);
-        };
-        let mut pairs = VecDeque::new();
+        let Some(gradient) = tensors.next() else { return Ok(None) };
+        let mut lbfgs = Self::new();
         while let Some(s) = tensors.next() {
             let Some(y) = tensors.next() else { return Ok(None) };
-            pairs.push_back(Pair { product: dot(&s, &y)?, s, y });
+            lbfgs.pairs.push_back(Pair { product: dot(&s, &y)?, s, y });
         }
-        Ok(Some(Self { pairs, origin: Some(Origin { image, gradient, direction, losses, slope, length, halvings }) }))
+        let direction = lbfgs.direction(&gradient, first_step)?;
+        let slope = dot(&gradient, &direction)?;
+        let next = add_scaled(&image, length, &direction)?;
+        lbfgs.origin = Some(Origin { image, gradient, direction, losses, first_step, slope, length, halvings });
+        Ok(Some((lbfgs, next)))
     }
 
     pub fn best(&self) -> Option<(&Tensor, Losses)> {
@@ -115,6 +125,7 @@ impl Lbfgs {
             gradient: here.gradient.clone(),
             direction,
             losses,
+            first_step,
             slope,
             length: 1.0,
             halvings: 0.0,
@@ -131,7 +142,7 @@ impl Lbfgs {
             self.pairs.clear();
             origin.direction = steepest(&origin.gradient, first_step)?;
             origin.slope = dot(&origin.gradient, &origin.direction)?;
-            (origin.length, origin.halvings) = (1.0, 0.0);
+            (origin.first_step, origin.length, origin.halvings) = (first_step, 1.0, 0.0);
         }
         add_scaled(&origin.image, origin.length, &origin.direction)
     }
@@ -164,10 +175,15 @@ impl Origin {
 
 /// What a good step tells of the curvature; `None` where the loss is not convex along it.
 fn pair(here: &Here<'_>, origin: &Origin) -> Result<Option<Pair>> {
-    let s = add_scaled(here.image, -1.0, &origin.image)?;
-    let y = add_scaled(here.gradient, -1.0, &origin.gradient)?;
+    let s = rounded(&add_scaled(here.image, -1.0, &origin.image)?)?;
+    let y = rounded(&add_scaled(here.gradient, -1.0, &origin.gradient)?)?;
     let product = dot(&s, &y)?;
     Ok((product > 0.0).then_some(Pair { s, y, product }))
+}
+
+/// In bf16; but f64, in which no image comes, stays as it is.
+fn rounded(tensor: &Tensor) -> Result<Tensor> {
+    if tensor.dtype() == DType::F64 { Ok(tensor.clone()) } else { tensor.to_dtype(DType::BF16) }
 }
 
 /// Straight down the gradient, changing pixels by `size` in the root mean square; nowhere if there is no slope.
@@ -220,8 +236,9 @@ mod tests {
             let halfway = descend(&mut lbfgs, start.clone(), steps);
             let (tensors, scalars) = lbfgs.memory();
             let tensors = tensors.into_iter().cloned().collect();
-            let mut resumed = Lbfgs::resumed(tensors, &scalars).unwrap().unwrap();
-            let (one, other) = (descend(&mut lbfgs, halfway.clone(), 20), descend(&mut resumed, halfway, 20));
+            let best = lbfgs.best().map_or(&halfway, |(image, _)| image).clone();
+            let (mut resumed, next) = Lbfgs::resumed(best, tensors, &scalars).unwrap().unwrap();
+            let (one, other) = (descend(&mut lbfgs, halfway, 20), descend(&mut resumed, next, 20));
             assert_eq!(one.to_vec1::<f64>().unwrap(), other.to_vec1::<f64>().unwrap(), "after {steps} steps");
         }
     }

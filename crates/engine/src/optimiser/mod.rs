@@ -20,6 +20,8 @@ pub(crate) enum Optimiser {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Memory<T> {
     pub optimiser: OptimiserChoice,
+    /// The image that the rest is of: where the optimiser stands, or where its present step started.
+    pub image: T,
     /// All of the image's shape.
     pub tensors: Vec<T>,
     pub scalars: Vec<f64>,
@@ -42,23 +44,27 @@ impl Optimiser {
         })
     }
 
-    /// One that has taken `steps` already; `None` when the memory is not such an optimiser's.
-    pub fn resumed(steps: u32, memory: Memory<Tensor>) -> Result<Option<Self>> {
-        Ok(match memory.optimiser {
-            OptimiserChoice::Adam => Adam::resumed(steps, memory.tensors).map(Self::Adam),
-            OptimiserChoice::Lbfgs => Lbfgs::resumed(memory.tensors, &memory.scalars)?.map(Self::Lbfgs),
+    /// One that has taken `steps` already, and the image to look at next; `None` when the memory is not such an optimiser's.
+    pub fn resumed(steps: u32, memory: Memory<Tensor>) -> Result<Option<(Self, Tensor)>> {
+        let Memory { optimiser, image, tensors, scalars } = memory;
+        Ok(match optimiser {
+            OptimiserChoice::Adam => Adam::resumed(steps, tensors).map(|adam| (Self::Adam(adam), image)),
+            OptimiserChoice::Lbfgs => {
+                Lbfgs::resumed(image, tensors, &scalars)?.map(|(lbfgs, next)| (Self::Lbfgs(lbfgs), next))
+            }
         })
     }
 
-    /// What it remembers.
-    pub fn memory(&self) -> Memory<&Tensor> {
+    /// What it remembers when `next` is the image to look at.
+    pub fn memory<'a>(&'a self, next: &'a Tensor) -> Memory<&'a Tensor> {
         match self {
             Self::Adam(adam) => {
-                Memory { optimiser: OptimiserChoice::Adam, tensors: adam.memory(), scalars: Vec::new() }
+                Memory { optimiser: OptimiserChoice::Adam, image: next, tensors: adam.memory(), scalars: Vec::new() }
             }
             Self::Lbfgs(lbfgs) => {
                 let (tensors, scalars) = lbfgs.memory();
-                Memory { optimiser: OptimiserChoice::Lbfgs, tensors, scalars }
+                let image = lbfgs.best().map_or(next, |(image, _)| image);
+                Memory { optimiser: OptimiserChoice::Lbfgs, image, tensors, scalars }
             }
         }
     }
