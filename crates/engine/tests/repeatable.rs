@@ -345,3 +345,16 @@ fn a_cpu_refuses_what_it_does_not_compute_in() {
     let error = Engine::new(seeded(Architecture::Vgg16, 16, 4), &settings).err().unwrap().to_string();
     assert!(error.contains("cpu does not compute in tf32") && error.contains("f32"), "{error}");
 }
+
+#[test]
+fn pictures_are_kept_no_larger_than_a_stage_needs() {
+    let recipe = recipe(&[("stages", "16x30:1,24x18:1"), ("style_weights", "1,1")]);
+    let mut kept = Subject::new(&recipe, picture(1, Size::new(102, 20)));
+    kept.add_style(&recipe, picture(2, Size::new(400, 400)));
+    kept.add_style(&recipe, picture(3, Size::new(20, 15)));
+    // The widest of one stage and the highest of another, but no more than there is.
+    assert_eq!(kept.content.size(), Size::new(24, 20));
+    let sizes: Vec<Size> = kept.styles.iter().map(Picture::size).collect();
+    assert_eq!(sizes, [Size::new(30, 30), Size::new(20, 15)]);
+    assert_eq!(kept.styles[1], picture(3, Size::new(20, 15)), "what is small enough stays as it is");
+}

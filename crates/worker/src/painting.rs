@@ -52,10 +52,11 @@ pub(crate) fn paint(easel: &mut Easel, commission: &Commission, checkpoint_secon
 }
 
 fn try_paint(easel: &mut Easel, commission: &Commission, checkpoint_seconds: u64) -> Result<End, JobError> {
-    let subject = Subject {
-        content: decode("content", &commission.content)?,
-        styles: commission.styles.iter().map(|style| decode("style", style)).collect::<Result<_, _>>()?,
-    };
+    let recipe = &commission.recipe;
+    let mut subject = Subject::new(recipe, decode("content", &commission.content)?);
+    for style in &commission.styles {
+        subject.add_style(recipe, decode("style", style)?);
+    }
     let device = easel.device();
     let engine = easel.engine_for(commission)?;
     commission.brake.beat();
@@ -63,7 +64,7 @@ fn try_paint(easel: &mut Easel, commission: &Commission, checkpoint_seconds: u64
     let begins = Report::Begins { fingerprint: engine.fingerprint().clone(), from_scratch };
     drop(commission.reports.blocking_send(begins));
     let mut scribe = Scribe::new(commission, checkpoint_seconds);
-    match engine.paint(&commission.recipe, &subject, checkpoint.as_ref(), &mut scribe) {
+    match engine.paint(recipe, &subject, checkpoint.as_ref(), &mut scribe) {
         Ok(Outcome::Finished(picture)) => Ok(End::Finished(encode(&picture)?)),
         Ok(Outcome::Stopped(checkpoint)) => {
             let preview = checkpoint.picture().map_err(|error| job_error(&error))?;
