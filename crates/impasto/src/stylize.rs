@@ -28,7 +28,7 @@ pub fn run(arguments: &StylizeArguments) -> anyhow::Result<()> {
     for style in &arguments.style {
         subject.add_style(&recipe, open(style)?);
     }
-    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone)?;
+    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone, &|| {})?;
     let engine = Engine::new(backbone, &arguments.engine.settings())?;
     let mut teller = Teller::new(arguments.losses, &recipe, &engine);
     let outcome = engine.paint(&recipe, &subject, None, &mut teller)?;

@@ -110,7 +110,8 @@ impl Easel {
         let at_hand = self.engine.take().filter(|(standing, _)| *standing == key);
         let engine = match at_hand {
             Some((_, engine)) => engine,
-            None => self.build(key)?,
+            // Fetching weights may take longer than any epoch.
+            None => self.build(key, &|| commission.brake.beat())?,
         };
         Ok(&self.engine.insert((key, engine)).1)
     }
@@ -134,10 +135,10 @@ impl Easel {
         }
     }
 
-    fn build(&self, key: EngineKey) -> Result<Engine, JobError> {
+    fn build(&self, key: EngineKey, alive: &dyn Fn()) -> Result<Engine, JobError> {
         let backbone = self
             .weights
-            .load(key.backbone)
+            .load(key.backbone, alive)
             .map_err(|error| JobError { kind: kind::BACKBONE_UNAVAILABLE.to_owned(), message: error.to_string() })?;
         let threads = Some(self.threads).filter(|&threads| threads > 0);
         let settings = EngineSettings { device: self.device, precision: key.precision, threads };

@@ -35,7 +35,8 @@ impl Brake {
         self.epochs.load(Ordering::Relaxed)
     }
 
-    fn beat(&self) {
+    /// Says that the engine is at work.
+    pub fn beat(&self) {
         self.epochs.fetch_add(1, Ordering::Relaxed);
     }
 
