@@ -17,7 +17,8 @@ Common to both objectives:
     conv4_2, content = |F-C|^2/|C|^2, style = weighed sum over layers of |G-A|^2/|A|^2 + |m-m'|^2/|m'|^2 + |d-d'|^2/|d'|^2,
     m being the means of the channels and d = sqrt(variance + 1e-4 trace A) their deviations, m' and d' the style's,
     tv = mean dy^2 + mean dx^2; weights 1, 2.5, 0.03;
-    pictures are resized with Pillow's BICUBIC; the style image keeps its own shape, its longest side that of the stage;
+    pictures are resized with Pillow's BICUBIC; the style image keeps its own shape, its longest side that of the stage, but
+    at most twice the stage's pixels and no side below 16;
     content and composite lie in the middle of a canvas that continues them as mirrors would: a margin on every side, and
     sides that are multiples of 16
 The style layers are the first convolution of each block in both.
@@ -114,8 +115,14 @@ def style_size(style, stage, objective):
     if objective == "published":
         return stage.width, stage.height
     height, width = style.shape[:2]
-    factor = max(stage.width, stage.height) / max(width, height)
-    return max(1, round(width * factor)), max(1, round(height * factor))
+    def scaled(width, height, factor):
+        return max(1, round(width * factor)), max(1, round(height * factor))
+
+    width, height = scaled(width, height, max(stage.width, stage.height) / max(width, height))
+    most = 2 * stage.width * stage.height
+    if width * height > most:
+        width, height = scaled(width, height, (most / (width * height)) ** 0.5)
+    return max(16, width), max(16, height)
 
 
 def normalise(rgb):

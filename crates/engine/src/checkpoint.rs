@@ -1,11 +1,11 @@
 //! All that is needed to go on from an epoch.
 
-use std::collections::HashMap;
+mod file;
 
 use candle_core::{DType, Device, Tensor};
+use half::bf16;
 use impasto_picture::Picture;
 use impasto_recipe::{Canvas, Fingerprint, Position, Recipe, Size};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
     EngineError, image,
@@ -18,9 +18,15 @@ pub struct Checkpoint {
     position: Position,
     fingerprint: Fingerprint,
     canvas: Canvas,
-    /// (3, height, width) of the canvas, normalised.
-    image: Vec<f32>,
-    memory: Memory<Vec<f32>>,
+    /// Its image is (3, height, width) of the canvas, normalised; and so are its tensors.
+    memory: Memory<Numbers>,
+}
+
+/// A tensor's numbers, in the format that it has in memory.
+#[derive(Debug, Clone, PartialEq)]
+enum Numbers {
+    F32(Vec<f32>),
+    Bf16(Vec<bf16>),
 }
 
 /// Why a checkpoint is of no use.
@@ -47,16 +53,6 @@ pub enum CheckpointError {
     },
 }
 
-const IMAGE: &str = "image";
-/// The tensors of the optimiser's memory are numbered from 0.
-const MEMORY: &str = "memory.";
-const SCALARS: &str = "scalars";
-const OPTIMISER: &str = "optimiser";
-/// The size of the picture within the image.
-const PICTURE: &str = "picture";
-const POSITION: &str = "position";
-const FINGERPRINT: &str = "fingerprint";
-
 impl Checkpoint {
     pub(crate) fn take(
         position: Position,
@@ -65,45 +61,45 @@ impl Checkpoint {
         optimiser: &Optimiser,
         fingerprint: Fingerprint,
     ) -> candle_core::Result<Self> {
-        let numbers = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
-        let memory = optimiser.memory();
-        Ok(Self {
-            position,
-            fingerprint,
-            canvas,
-            image: numbers(image)?,
-            memory: Memory {
-                optimiser: memory.optimiser,
-                tensors: memory.tensors.into_iter().map(numbers).collect::<Result<_, _>>()?,
-                scalars: memory.scalars,
-            },
-        })
+        let Memory { optimiser, image, tensors, scalars } = optimiser.memory(image);
+        let memory = Memory {
+            optimiser,
+            image: Numbers::of(image)?,
+            tensors: tensors.into_iter().map(Numbers::of).collect::<Result<_, _>>()?,
+            scalars,
+        };
+        Ok(Self { position, fingerprint, canvas, memory })
     }
 
     /// The image and the optimiser as they were.
     pub(crate) fn restore(&self, device: &Device) -> Result<(Tensor, Optimiser), EngineError> {
-        let Memory { optimiser, tensors, scalars } = &self.memory;
+        let Memory { optimiser, image, tensors, scalars } = &self.memory;
         let memory = Memory {
             optimiser: *optimiser,
+            image: self.tensor(image, device)?,
             tensors: tensors.iter().map(|numbers| self.tensor(numbers, device)).collect::<Result<_, _>>()?,
             scalars: scalars.clone(),
         };
-        let optimiser = Optimiser::resumed(self.position.epoch, memory)?
+        let (optimiser, image) = Optimiser::resumed(self.position.epoch, memory)?
             .ok_or_else(|| CheckpointError::Unreadable(format!("its memory is not that of {optimiser}")))?;
-        Ok((self.tensor(&self.image, device)?, optimiser))
+        Ok((image, optimiser))
     }
 
-    fn tensor(&self, numbers: &[f32], device: &Device) -> candle_core::Result<Tensor> {
+    fn tensor(&self, numbers: &Numbers, device: &Device) -> candle_core::Result<Tensor> {
         let Size { width, height } = self.canvas.image;
-        Tensor::from_slice(numbers, (1, 3, height as usize, width as usize), device)
+        let shape = (1, 3, height as usize, width as usize);
+        match numbers {
+            Numbers::F32(numbers) => Tensor::from_slice(numbers, shape, device),
+            Numbers::Bf16(numbers) => Tensor::from_slice(numbers, shape, device),
+        }
     }
 
-    /// The composite image, clipped to what can be shown.
+    /// The composite image, clipped to what can be shown: the best one so far, where the optimiser knows of it.
     ///
     /// # Errors
     /// When a pixel is no number.
     pub fn picture(&self) -> Result<Picture, EngineError> {
-        Ok(image::to_picture(&self.tensor(&self.image, &Device::Cpu)?, self.canvas)?)
+        Ok(image::to_picture(&self.tensor(&self.memory.image, &Device::Cpu)?, self.canvas)?)
     }
 
     /// How far the run had come.
@@ -137,93 +133,15 @@ impl Checkpoint {
             _ => Err(CheckpointError::OtherRecipe { position: self.position, size: self.canvas.picture }),
         }
     }
-
-    /// As bytes: a safetensors file.
-    ///
-    /// # Errors
-    /// When the format refuses it, which would be a mistake in this program.
-    pub fn encode(&self) -> Result<Vec<u8>, CheckpointError> {
-        let Size { width, height } = self.canvas.image;
-        let shape = [3, height as usize, width as usize];
-        let names = (0..).map(|number| format!("{MEMORY}{number}"));
-        let mut parts = vec![(IMAGE.to_owned(), Dtype::F32, shape.to_vec(), bytes_of(&self.image))];
-        for (name, numbers) in names.zip(&self.memory.tensors) {
-            parts.push((name, Dtype::F32, shape.to_vec(), bytes_of(numbers)));
-        }
-        let scalars: Vec<u8> = self.memory.scalars.iter().flat_map(|number| number.to_le_bytes()).collect();
-        parts.push((SCALARS.to_owned(), Dtype::F64, vec![self.memory.scalars.len()], scalars));
-        let tensors = parts
-            .iter()
-            .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
-            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-            .map_err(unreadable)?;
-        let metadata = HashMap::from([
-            (PICTURE.to_owned(), self.canvas.picture.to_string()),
-            (POSITION.to_owned(), serde_json::to_string(&self.position).map_err(unreadable)?),
-            (FINGERPRINT.to_owned(), serde_json::to_string(&self.fingerprint).map_err(unreadable)?),
-            (OPTIMISER.to_owned(), self.memory.optimiser.to_string()),
-        ]);
-        safetensors::serialize(tensors, Some(metadata)).map_err(unreadable)
-    }
-
-    /// From bytes that [`Checkpoint::encode`] made.
-    ///
-    /// # Errors
-    /// When the bytes are damaged or no checkpoint's.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CheckpointError> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
-        let told = header.metadata().as_ref();
-        let field = |name: &str| {
-            let text = told.and_then(|told| told.get(name));
-            text.ok_or_else(|| CheckpointError::Unreadable(format!("it has no {name}")))
-        };
-        let position = serde_json::from_str(field(POSITION)?).map_err(unreadable)?;
-        let fingerprint = serde_json::from_str(field(FINGERPRINT)?).map_err(unreadable)?;
-        let optimiser = field(OPTIMISER)?.parse().map_err(unreadable)?;
-        let image = tensors.tensor(IMAGE).map_err(unreadable)?;
-        let &[3, height, width] = image.shape() else {
-            return Err(CheckpointError::Unreadable(format!("its image has the shape {:?}", image.shape())));
-        };
-        let numbers = |name: &str| {
-            let tensor = tensors.tensor(name).map_err(unreadable)?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != image.shape() {
-                return Err(CheckpointError::Unreadable(format!("its {name} is no {width}x{height} f32 image")));
-            }
-            Ok(tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-        };
-        let scalars = tensors.tensor(SCALARS).map_err(unreadable)?;
-        if scalars.dtype() != Dtype::F64 {
-            return Err(CheckpointError::Unreadable("its scalars are no f64 numbers".to_owned()));
-        }
-        let names = (0..).map(|number| format!("{MEMORY}{number}"));
-        let memory = Memory {
-            optimiser,
-            tensors: names
-                .take_while(|name| tensors.tensor(name).is_ok())
-                .map(|name| numbers(&name))
-                .collect::<Result<_, _>>()?,
-            scalars: scalars.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(),
-        };
-        let side = |pixels: usize| u32::try_from(pixels).map_err(unreadable);
-        let canvas = Canvas {
-            picture: field(PICTURE)?.parse().map_err(unreadable)?,
-            image: Size::new(side(width)?, side(height)?),
-        };
-        if canvas.picture.width > canvas.image.width || canvas.picture.height > canvas.image.height {
-            return Err(CheckpointError::Unreadable(format!(
-                "its picture of {} is larger than its image",
-                canvas.picture
-            )));
-        }
-        Ok(Self { position, fingerprint, canvas, image: numbers(IMAGE)?, memory })
-    }
 }
 
-fn bytes_of(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
-}
-
-fn unreadable(error: impl std::fmt::Display) -> CheckpointError {
-    CheckpointError::Unreadable(error.to_string())
+impl Numbers {
+    /// One copy of them.
+    fn of(tensor: &Tensor) -> candle_core::Result<Self> {
+        let flat = tensor.flatten_all()?;
+        Ok(match flat.dtype() {
+            DType::BF16 => Self::Bf16(flat.to_vec1()?),
+            _ => Self::F32(flat.to_dtype(DType::F32)?.to_vec1()?),
+        })
+    }
 }

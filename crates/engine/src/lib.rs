@@ -11,6 +11,7 @@ mod checkpoint;
 mod device;
 mod error;
 mod image;
+mod losses;
 pub mod network;
 mod observer;
 mod optimiser;

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use impasto_conv::Tiles;
 use impasto_picture::{Filter, Picture};
-use impasto_recipe::{Canvas, Fingerprint, Objective, Position, Precision, Recipe, Size, Stage, StyleFit};
+use impasto_recipe::{Canvas, Fingerprint, Objective, Position, Precision, Recipe, Size, Stage};
 
 use crate::{
     Checkpoint, EngineError, Flow, Observer, Snapshot,
@@ -45,6 +45,33 @@ pub struct Subject {
     pub styles: Vec<Picture>,
 }
 
+impl Subject {
+    /// With a content and no style yet. Each picture is brought to the largest size that a stage needs as it comes, so that
+    /// large ones need not be held together.
+    pub fn new(recipe: &Recipe, content: Picture) -> Self {
+        let size = recipe.largest_content_size(content.size());
+        Self { content: brought_to(size, content, recipe), styles: Vec::new() }
+    }
+
+    /// One more style.
+    pub fn add_style(&mut self, recipe: &Recipe, style: Picture) {
+        let size = recipe.largest_style_size(style.size());
+        self.styles.push(brought_to(size, style, recipe));
+    }
+}
+
+fn brought_to(size: Size, picture: Picture, recipe: &Recipe) -> Picture {
+    if size == picture.size() { picture } else { picture.resized(size, filter_of(recipe)) }
+}
+
+/// How pictures are brought to a stage's size.
+fn filter_of(recipe: &Recipe) -> Filter {
+    match recipe.objective {
+        Objective::Published => Filter::Bilinear,
+        Objective::Relative => Filter::Bicubic,
+    }
+}
+
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
@@ -56,9 +83,6 @@ pub enum Outcome {
 
 /// On a GPU this many epochs at the most are queued ahead of the computation, so that a stop takes effect soon.
 const EPOCHS_AHEAD: u32 = 4;
-
-/// A style image's shortest side: below it a VGG's fifth block would see nothing of it.
-const SHORTEST_STYLE_SIDE: u32 = 16;
 
 impl Engine {
     /// An engine that looks through `backbone`.
@@ -229,12 +253,8 @@ impl Run<'_> {
         })
     }
 
-    /// How pictures are brought to a stage's size.
     fn filter(&self) -> Filter {
-        match self.recipe.objective {
-            Objective::Published => Filter::Bilinear,
-            Objective::Relative => Filter::Bicubic,
-        }
+        filter_of(self.recipe)
     }
 
     fn image_of(&self, picture: &Picture, canvas: Canvas) -> Result<Tensor, EngineError> {
@@ -245,7 +265,7 @@ impl Run<'_> {
         let weighed = self.subject.styles.iter().zip(&self.recipe.style_weights);
         weighed
             .map(|(picture, &weight)| {
-                let size = style_size(picture.size(), stage, self.recipe.style_fit);
+                let size = self.recipe.style_fit.size_of(picture.size(), stage);
                 let image = self.image_of(picture, Canvas::without_margin(size))?;
                 Ok(WeighedStyle { image, weight })
             })
@@ -259,17 +279,6 @@ impl Run<'_> {
             canvas: run.canvas,
             optimiser: &run.optimiser,
             fingerprint: &self.engine.fingerprint,
-        }
-    }
-}
-
-/// The size that a style image of size `own` is brought to for a stage.
-fn style_size(own: Size, stage: Size, fit: StyleFit) -> Size {
-    match fit {
-        StyleFit::Stretch => stage,
-        StyleFit::Keep => {
-            let Size { width, height } = own.with_longest_side(stage.longest_side());
-            Size::new(width.max(SHORTEST_STYLE_SIDE), height.max(SHORTEST_STYLE_SIDE))
         }
     }
 }

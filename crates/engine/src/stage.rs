@@ -8,6 +8,7 @@ use impasto_recipe::{Canvas, LossWeights, Position, ProgressEntry, Stage};
 use crate::{
     EngineError,
     algebra::add_scaled,
+    losses::Losses,
     network::{FeatureNetwork, Terms},
     optimiser::{Here, Optimiser},
     tv::TotalVariation,
@@ -48,40 +49,48 @@ impl StageRun<'_> {
         self.clock.starts(self.epoch);
         let (terms, by_network) = self.network.terms_and_gradient(&self.image)?;
         let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
-        let entry = if due { Some(self.entry(&terms)?) } else { None };
+        let losses = if due || self.optimiser.needs_losses() { Some(self.weighed(&terms)?) } else { None };
+        let told = losses.filter(|_| due).map(|losses| self.entry(self.or_best(losses))).transpose()?;
         let gradient = add_scaled(&by_network, self.weights.tv, &self.smoothness.gradient(&self.image)?)?;
-        let loss = if self.optimiser.needs_loss() { Some(self.weighed(&terms)?.total()) } else { None };
         let learning_rate = self.learning_rate();
-        let here = Here { image: &self.image, gradient: &gradient, loss };
-        self.image = self.optimiser.step(&here, learning_rate)?;
+        let here = Here { image: &self.image, gradient: &gradient, losses };
+        let next = self.optimiser.step(&here, learning_rate)?;
+        self.image = next.ok_or(EngineError::Diverged(self.position()))?;
         self.epoch += 1;
-        Ok(entry)
+        Ok(told)
     }
 
-    /// The losses of the finished image.
+    /// Makes the best image the finished one, and gives its losses.
     pub fn finish(&mut self) -> Result<ProgressEntry, EngineError> {
-        let entry = self.losses()?;
-        let Some((image, _)) = self.optimiser.best().filter(|(_, loss)| *loss < entry.total) else { return Ok(entry) };
-        self.image = image.clone();
-        self.losses()
-    }
-
-    fn losses(&mut self) -> Result<ProgressEntry, EngineError> {
         let terms = self.network.terms(&self.image)?;
-        self.entry(&terms)
+        let mut losses = self.weighed(&terms)?;
+        if let Some((image, best)) = self.optimiser.best()
+            && (losses.total().is_nan() || losses.total() > best.total())
+        {
+            (self.image, losses) = (image.clone(), best);
+        }
+        self.entry(losses)
     }
 
-    fn weighed(&self, terms: &Terms) -> Result<Weighed, EngineError> {
-        Ok(Weighed {
+    /// What is told of an image with these losses. Where they are no numbers, an optimiser that can goes back to the best
+    /// image so far, and it is of that one.
+    fn or_best(&self, losses: Losses) -> Losses {
+        match self.optimiser.best() {
+            Some((_, best)) if !losses.total().is_finite() => best,
+            _ => losses,
+        }
+    }
+
+    fn weighed(&self, terms: &Terms) -> Result<Losses, EngineError> {
+        Ok(Losses {
             content: self.weights.content * number(&terms.content)?,
             style: self.weights.style * number(&terms.style)?,
             tv: self.weights.tv * self.smoothness.of_image(&self.image)?,
         })
     }
 
-    fn entry(&self, terms: &Terms) -> Result<ProgressEntry, EngineError> {
-        let weighed = self.weighed(terms)?;
-        let (Weighed { content, style, tv }, total) = (weighed, weighed.total());
+    fn entry(&self, losses: Losses) -> Result<ProgressEntry, EngineError> {
+        let (Losses { content, style, tv }, total) = (losses, losses.total());
         if !total.is_finite() {
             return Err(EngineError::Diverged(self.position()));
         }
@@ -94,20 +103,6 @@ impl StageRun<'_> {
     fn learning_rate(&self) -> f64 {
         let falls = self.stage.decay.map_or(0, |decay| self.epoch.saturating_sub(1) / decay);
         (0..falls).fold(self.base_rate, |rate, _| rate * DECAY_FACTOR)
-    }
-}
-
-/// The losses, each times its weight.
-#[derive(Clone, Copy)]
-struct Weighed {
-    content: f64,
-    style: f64,
-    tv: f64,
-}
-
-impl Weighed {
-    fn total(self) -> f64 {
-        self.content + self.style + self.tv
     }
 }
 

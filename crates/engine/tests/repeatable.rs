@@ -89,6 +89,10 @@ fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Chec
     }
 }
 
+fn file_of(checkpoint: Checkpoint) -> Vec<u8> {
+    checkpoint.into_pieces().unwrap().concat()
+}
+
 #[test]
 fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
     for (precision, optimiser, objective) in [
@@ -102,7 +106,7 @@ fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
         let (picture, entries) = undisturbed(&engine, &recipe);
         for (stage, epoch) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3)] {
             let (checkpoint, before) = stopped_at(&engine, &recipe, stage, epoch);
-            let checkpoint = Checkpoint::decode(&checkpoint.encode().unwrap()).unwrap();
+            let checkpoint = Checkpoint::decode(&file_of(checkpoint)).unwrap();
             assert_eq!(checkpoint.position(), Position { stage, epoch });
             let mut listener = Listener::default();
             let Outcome::Finished(resumed) =
@@ -189,9 +193,33 @@ fn recipe_of_other_size() -> Recipe {
 }
 
 #[test]
+fn a_checkpoint_of_lbfgs_takes_84_bytes_a_pixel() {
+    let recipe = recipe(&[("stages", "48x32:12"), ("optimiser", "lbfgs"), ("objective", "published")]);
+    let (checkpoint, _) = stopped_at(&engine(2), &recipe, 1, 11);
+    let pieces = checkpoint.into_pieces().unwrap();
+    let lengths: Vec<usize> = pieces[1..].iter().map(|piece| piece.len() * 10 / (48 * 32)).collect();
+    // The scalars; image and gradient in f32; five pairs in bf16.
+    assert_eq!(lengths, [[0].as_slice(), &[120; 2], &[60; 10]].concat());
+    assert!(pieces[0].len().is_multiple_of(8));
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_refused() {
+    let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
+    let bytes = file_of(checkpoint);
+    let place = bytes.windows(12).position(|window| window == br#""format":"2""#).unwrap();
+    for (from, to) in [(10, b'1'), (10, b'3'), (1, b'F')] {
+        let mut other = bytes.clone();
+        other[place + from] = to;
+        let error = Checkpoint::decode(&other).unwrap_err();
+        assert_eq!(error.to_string(), "the checkpoint cannot be read: another version of this program wrote it");
+    }
+}
+
+#[test]
 fn damaged_checkpoints_are_refused_and_never_panic() {
     let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
-    let bytes = checkpoint.encode().unwrap();
+    let bytes = file_of(checkpoint);
     for length in [0, 1, 7, 8, 9, 100, bytes.len() / 2, bytes.len() - 1] {
         assert!(Checkpoint::decode(&bytes[..length]).is_err(), "{length} bytes of {}", bytes.len());
     }
@@ -208,7 +236,7 @@ fn damaged_checkpoints_are_refused_and_never_panic() {
 #[test]
 fn a_checkpoint_whose_picture_does_not_fit_its_image_is_refused() {
     let (checkpoint, _) = stopped_at(&engine(2), &two_stages("relative"), 1, 2);
-    let bytes = checkpoint.encode().unwrap();
+    let bytes = file_of(checkpoint);
     let place = bytes.windows(5).position(|window| window == b"24x18").unwrap();
     for size in [b"00x18", b"99x18", b"24x99", b"24-18"] {
         let mut bent = bytes.clone();
@@ -244,12 +272,70 @@ fn the_margin_is_cut_off_where_it_was_put_on() {
 
 #[test]
 fn losses_that_are_no_numbers_end_the_run() {
-    let recipe =
-        recipe(&[("stages", "24x18:40"), ("learning_rate", "1e30"), ("report_every", "1"), ("style_weights", "1,1")]);
+    let by_adam = recipe(&[
+        ("stages", "24x18:40"),
+        ("optimiser", "adam"),
+        ("learning_rate", "1e30"),
+        ("report_every", "1"),
+        ("style_weights", "1,1"),
+    ]);
+    // L-BFGS has no earlier image to go back to.
+    let from_the_first = recipe(&[("stages", "24x18:40"), ("optimiser", "lbfgs"), ("style_weight", "1e308")]);
     for precision in PRECISIONS {
         let engine = engine_of(2, 4, precision);
-        let error = engine.paint(&recipe, &subject(), None, &mut Listener::default()).unwrap_err();
-        assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+        for recipe in [&by_adam, &from_the_first] {
+            let error = engine.paint(recipe, &subject(), None, &mut Listener::default()).unwrap_err();
+            assert!(matches!(error, EngineError::Diverged(_)), "{error}");
+        }
+    }
+}
+
+#[test]
+fn lbfgs_takes_steps_back_that_lead_to_no_numbers_whenever_losses_are_reported() {
+    // A first step so far off that the first stage is over before it has been halved enough, and most of the second one.
+    let reporting = |every: &str| {
+        recipe(&[
+            ("stages", "24x18:10,37x29:60"),
+            ("optimiser", "lbfgs"),
+            ("learning_rate", "1e12"),
+            ("report_every", every),
+        ])
+    };
+    for precision in PRECISIONS {
+        let engine = engine_of(2, 4, precision);
+        let (picture, entries) = undisturbed(&engine, &reporting("1"));
+        assert_eq!(entries.len(), 70);
+        let (first, ninth) = (entries[0], entries[8]);
+        assert_eq!(first.total, ninth.total, "nothing but steps taken back in the first stage");
+        assert_eq!(entries[9].total, first.total, "so that it ends where it began");
+        assert!(entries.last().unwrap().total < entries[10].total, "but not in the second");
+        for every in ["3", "1000"] {
+            assert!(undisturbed(&engine, &reporting(every)).0 == picture, "{precision}, every {every}");
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_cannot_be_improved_is_the_result() {
+    let flat = |size: Size| Picture::new(size, [0.3, 0.5, 0.8].repeat(size.pixels() as usize)).unwrap();
+    let sky = Subject { content: flat(Size::new(51, 38)), styles: vec![flat(Size::new(51, 38)); 2] };
+    let content_alone = [("style_weight", "0"), ("tv_weight", "0")];
+    for precision in PRECISIONS {
+        let engine = engine_of(2, 4, precision);
+        for (objective, subject, options) in [
+            ("published", &sky, [].as_slice()),
+            ("published", &subject(), content_alone.as_slice()),
+            ("relative", &subject(), content_alone.as_slice()),
+        ] {
+            let stages =
+                [("stages", "51x38:9"), ("optimiser", "lbfgs"), ("objective", objective), ("report_every", "1")];
+            let recipe = recipe(&[stages.as_slice(), options].concat());
+            let outcome = engine.paint(&recipe, subject, None, &mut Listener::default()).unwrap();
+            let Outcome::Finished(picture) = outcome else { panic!("nobody stopped it") };
+            for (have, want) in picture.rgb().iter().zip(subject.content.rgb()) {
+                assert!((have - want).abs() < 1e-6, "{precision} {objective}: {have} for {want}");
+            }
+        }
     }
 }
 
@@ -258,4 +344,17 @@ fn a_cpu_refuses_what_it_does_not_compute_in() {
     let settings = EngineSettings { device: DeviceName::Cpu, precision: Precision::Tf32, threads: None };
     let error = Engine::new(seeded(Architecture::Vgg16, 16, 4), &settings).err().unwrap().to_string();
     assert!(error.contains("cpu does not compute in tf32") && error.contains("f32"), "{error}");
+}
+
+#[test]
+fn pictures_are_kept_no_larger_than_a_stage_needs() {
+    let recipe = recipe(&[("stages", "16x30:1,24x18:1"), ("style_weights", "1,1")]);
+    let mut kept = Subject::new(&recipe, picture(1, Size::new(102, 20)));
+    kept.add_style(&recipe, picture(2, Size::new(400, 400)));
+    kept.add_style(&recipe, picture(3, Size::new(20, 15)));
+    // The widest of one stage and the highest of another, but no more than there is.
+    assert_eq!(kept.content.size(), Size::new(24, 20));
+    let sizes: Vec<Size> = kept.styles.iter().map(Picture::size).collect();
+    assert_eq!(sizes, [Size::new(30, 30), Size::new(20, 15)]);
+    assert_eq!(kept.styles[1], picture(3, Size::new(20, 15)), "what is small enough stays as it is");
 }

@@ -30,7 +30,7 @@ struct Measurement {
 
 pub fn run(arguments: &BenchArguments) -> anyhow::Result<()> {
     let configuration = configuration::load_from(arguments.config.as_deref(), &[])?;
-    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone)?;
+    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone, &|| {})?;
     let architecture = backbone.architecture;
     let engine = Engine::new(backbone, &arguments.engine.settings())?;
     for &size in &arguments.sizes {

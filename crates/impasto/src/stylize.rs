@@ -22,12 +22,13 @@ pub fn run(arguments: &StylizeArguments) -> anyhow::Result<()> {
     let configuration = configuration::load_from(arguments.config.as_deref(), &[])?;
     let options = arguments.recipe.options().map_err(flag_error)?;
     let options = Options { precision: Some(arguments.engine.precision), ..options };
-    let subject = Subject {
-        content: open(&arguments.content)?,
-        styles: arguments.style.iter().map(|style| open(style)).collect::<anyhow::Result<_>>()?,
-    };
-    let recipe = options.resolve(subject.content.size(), subject.styles.len(), &UNLIMITED).map_err(flag_error)?;
-    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone)?;
+    let content = open(&arguments.content)?;
+    let recipe = options.resolve(content.size(), arguments.style.len(), &UNLIMITED).map_err(flag_error)?;
+    let mut subject = Subject::new(&recipe, content);
+    for style in &arguments.style {
+        subject.add_style(&recipe, open(style)?);
+    }
+    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone, &|| {})?;
     let engine = Engine::new(backbone, &arguments.engine.settings())?;
     let mut teller = Teller::new(arguments.losses, &recipe, &engine);
     let outcome = engine.paint(&recipe, &subject, None, &mut teller)?;

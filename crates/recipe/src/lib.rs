@@ -11,6 +11,7 @@ mod preset;
 mod progress;
 mod recipe;
 mod size;
+mod style_fit;
 
 pub use canvas::Canvas;
 pub use choice::{BackboneChoice, Objective, OptimiserChoice, Precision, UnknownName};
@@ -18,5 +19,6 @@ pub use fingerprint::Fingerprint;
 pub use options::{OptionError, Options};
 pub use preset::Preset;
 pub use progress::{Position, ProgressEntry};
-pub use recipe::{Limits, LossWeights, Recipe, Stage, StyleFit};
+pub use recipe::{Limits, LossWeights, Recipe, Stage};
 pub use size::{ParseSizeError, Size, SizeOption};
+pub use style_fit::StyleFit;

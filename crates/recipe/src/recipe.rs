@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BackboneChoice, Canvas, Objective, OptimiserChoice, OptionError, Options, Position, Precision, Preset, Size,
-    SizeOption,
-    choice::named,
+    SizeOption, StyleFit,
     preset::{Plan, SHORTEST_SIDE},
     size::whole,
 };
@@ -46,16 +45,6 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.size, self.epochs)?;
         self.decay.map_or(Ok(()), |decay| write!(f, ":{decay}"))
-    }
-}
-
-named! {
-    /// How a style image is brought to a stage's size.
-    StyleFit {
-        /// Stretched to the stage's width and height.
-        Stretch = "stretch",
-        /// Its own shape kept, its longest side that of the stage.
-        Keep = "keep",
     }
 }
 
@@ -285,7 +274,24 @@ fn positive(option: &str, value: f64) -> Result<f64, OptionError> {
     }
 }
 
+/// On either side the most that is needed, but no more than there is.
+fn enough_of(own: Size, needed: impl Iterator<Item = Size>) -> Size {
+    let most =
+        needed.fold(Size::new(1, 1), |most, size| Size::new(most.width.max(size.width), most.height.max(size.height)));
+    Size::new(own.width.min(most.width), own.height.min(most.height))
+}
+
 impl Recipe {
+    /// The size to keep of a content picture of size `own`: no stage needs more.
+    pub fn largest_content_size(&self, own: Size) -> Size {
+        enough_of(own, self.stages.iter().map(|stage| stage.size))
+    }
+
+    /// The size to keep of a style picture of size `own`: no stage needs more.
+    pub fn largest_style_size(&self, own: Size) -> Size {
+        enough_of(own, self.stages.iter().map(|stage| self.style_fit.size_of(own, stage.size)))
+    }
+
     /// The size of the result: the last stage's.
     pub fn result_size(&self) -> Size {
         self.stages.last().map_or(Size::new(1, 1), |stage| stage.size)

@@ -1,28 +1,38 @@
-//! Filling the cache. Only a file that was checked in full ever gets its final name.
+//! Filling the cache. Only a file that was checked in full ever gets its final name. A download that was broken off stays
+//! beside it, and goes on where it broke off, whoever asks next.
 
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use hf_hub::api::Progress;
 use impasto_engine::vgg::Architecture;
 use sha2::{Digest, Sha256};
 
-use crate::{Flaw, Store, WeightsError, file::read_path};
-
-/// Folders of downloads under way begin like this.
-const UNFINISHED: &str = ".fetch-";
+use crate::{Flaw, Hub, Store, WeightsError, file::read_path};
 
 impl Store {
     /// Fetches a backbone into the cache, unless it is there already, and gives back its path. Of several processes
-    /// fetching at once, one does and the others wait for it.
+    /// fetching at once, one does and the others wait for it. What an earlier attempt has brought is not asked for again.
     ///
     /// # Errors
     /// Where the hub does not give it, what it gives is of no use, or the cache cannot be written. The cache is left as
-    /// it was.
+    /// it was, but for the part of the file that did come.
     pub fn fetch(&self, architecture: Architecture, progress: impl Progress) -> Result<PathBuf, WeightsError> {
+        self.fetch_alive(architecture, progress, &|| {})
+    }
+
+    /// The same, which calls `alive` at least at every piece that is fetched or read, and while it waits for others.
+    pub(crate) fn fetch_alive(
+        &self,
+        architecture: Architecture,
+        mut progress: impl Progress,
+        alive: &dyn Fn(),
+    ) -> Result<PathBuf, WeightsError> {
         if architecture == Architecture::Vgg16 {
             return Err(WeightsError::NothingToFetch(architecture));
         }
@@ -31,61 +41,122 @@ impl Store {
         let unwritable = |error| WeightsError::Cache { path: cache.clone(), error };
 
         fs::create_dir_all(cache).map_err(unwritable)?;
-        let _held_until_done = lock(cache).map_err(unwritable)?;
-        if read_path(&cached, Some(architecture)).is_ok() {
+        let _held_until_done = lock(cache, alive).map_err(unwritable)?;
+        if read_path(&cached, Some(architecture), alive).is_ok() {
             return Ok(cached);
         }
-        remove_unfinished(cache).map_err(unwritable)?;
-        let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(cache).map_err(unwritable)?;
-
-        let url = self.hub().url();
-        tracing::info!(%architecture, url, "fetching weights");
-        let fetched = self.hub().download(folder.path(), progress).map_err(|error| WeightsError::Fetch {
-            architecture,
-            url: url.clone(),
-            reason: error.to_string(),
-        })?;
-        check_checksum(&fetched)
-            .and_then(|()| read_path(&fetched, Some(architecture)))
-            .map_err(|flaw| WeightsError::Fetched { url, flaw })?;
+        let folder = cache.join(format!(".fetch-{architecture}"));
+        tracing::info!(%architecture, url = self.hub().url(), "fetching weights");
+        let fetched = self.download(architecture, &folder, &mut progress, alive)?;
         // Before the rename, so that not even a power cut leaves half a file under the final name.
         File::open(&fetched).and_then(|file| file.sync_all()).map_err(unwritable)?;
         fs::rename(&fetched, &cached).map_err(unwritable)?;
+        remove(&folder).map_err(unwritable)?;
         tracing::info!(%architecture, path = %cached.display(), "fetched weights");
         Ok(cached)
     }
+
+    /// Goes on with the download in `folder`, or begins it, until there is a file that is good.
+    fn download(
+        &self,
+        architecture: Architecture,
+        folder: &Path,
+        progress: &mut dyn Progress,
+        alive: &dyn Fn(),
+    ) -> Result<PathBuf, WeightsError> {
+        let url = self.hub().url();
+        loop {
+            let goes_on = self.hub().part_in(folder).is_some();
+            let broken = match self.hub().download(folder, Told { progress, alive }) {
+                Ok(fetched) => match check(&fetched, architecture, alive) {
+                    Ok(()) => return Ok(fetched),
+                    Err(flaw) => WeightsError::Fetched { url: url.clone(), flaw },
+                },
+                Err(error) => {
+                    let of_no_use = Hub::part_was_refused(&error);
+                    let error = WeightsError::Fetch { architecture, url: url.clone(), reason: error.to_string() };
+                    if !of_no_use {
+                        if self.hub().part_in(folder).is_none() {
+                            drop(remove(folder));
+                        }
+                        return Err(error);
+                    }
+                    error
+                }
+            };
+            // Nothing of it is of use; but if it was put together of parts, the whole may be.
+            drop(remove(folder));
+            if !goes_on {
+                return Err(broken);
+            }
+            tracing::warn!(error = %broken, "starting the download over");
+        }
+    }
 }
+
+/// Passes on what is told of a download, and that it lives.
+struct Told<'a> {
+    progress: &'a mut dyn Progress,
+    alive: &'a dyn Fn(),
+}
+
+impl Progress for Told<'_> {
+    fn init(&mut self, size: usize, name: &str) {
+        (self.alive)();
+        self.progress.init(size, name);
+    }
+
+    fn update(&mut self, size: usize) {
+        (self.alive)();
+        self.progress.update(size);
+    }
+
+    fn finish(&mut self) {
+        (self.alive)();
+        self.progress.finish();
+    }
+}
+
+/// How long to wait before looking again whether another process is done.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A lock on the folder itself, which leaves no file behind; the system lets go of it when the process ends, however.
-fn lock(folder: &Path) -> io::Result<File> {
+fn lock(folder: &Path, alive: &dyn Fn()) -> io::Result<File> {
     let handle = File::open(folder)?;
-    match handle.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            tracing::info!(cache = %folder.display(), "waiting for another process that is fetching weights");
-            handle.lock()?;
+    let mut waits = false;
+    loop {
+        match handle.try_lock() {
+            Ok(()) => return Ok(handle),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if !waits => {
+                waits = true;
+                tracing::info!(cache = %folder.display(), "waiting for another process that is fetching weights");
+            }
+            Err(TryLockError::WouldBlock) => {}
         }
-        Err(TryLockError::Error(error)) => return Err(error),
+        alive();
+        thread::sleep(PAUSE);
     }
-    Ok(handle)
 }
 
-/// What processes left that were killed while they fetched; whoever holds the lock is alone here.
-fn remove_unfinished(cache: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(cache)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            fs::remove_dir_all(entry.path())?;
-        }
+/// Removes the folder, if it is there.
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn check(fetched: &Path, architecture: Architecture, alive: &dyn Fn()) -> Result<(), Flaw> {
+    check_checksum(fetched, alive)?;
+    read_path(fetched, Some(architecture), alive).map(drop)
 }
 
 /// Bytes that are read at once.
 const PART: usize = 1 << 20;
 
 /// The hub names large files by their SHA-256, and the file bears that name; smaller ones and mirrors' may bear others.
-fn check_checksum(fetched: &Path) -> Result<(), Flaw> {
+fn check_checksum(fetched: &Path, alive: &dyn Fn()) -> Result<(), Flaw> {
     let name = fetched.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(());
@@ -94,6 +165,7 @@ fn check_checksum(fetched: &Path) -> Result<(), Flaw> {
     let mut file = File::open(fetched)?;
     let mut part = vec![0; PART];
     loop {
+        alive();
         match file.read(&mut part)? {
             0 => break,
             read => hasher.update(&part[..read]),

@@ -58,15 +58,20 @@ pub struct Tensor {
 /// # Errors
 /// What is wrong with it, where no backbone can be made of it.
 pub fn check(path: &Path) -> Result<Report, WeightsError> {
-    let (report, _) = read_path(path, None).map_err(|flaw| WeightsError::File { path: path.to_owned(), flaw })?;
+    let (report, _) =
+        read_path(path, None, &|| {}).map_err(|flaw| WeightsError::File { path: path.to_owned(), flaw })?;
     Ok(report)
 }
 
-/// The backbone in the file at `path`, which must be `wanted` where that is given.
-pub(crate) fn read_path(path: &Path, wanted: Option<Architecture>) -> Result<(Report, Backbone), Flaw> {
+/// The backbone in the file at `path`, which must be `wanted` where that is given. `alive` is called at every piece.
+pub(crate) fn read_path(
+    path: &Path,
+    wanted: Option<Architecture>,
+    alive: &dyn Fn(),
+) -> Result<(Report, Backbone), Flaw> {
     let file = File::open(path)?;
     let bytes = file.metadata()?.len();
-    read(file, bytes, wanted)
+    read(file, bytes, wanted, alive)
 }
 
 /// The same of `bytes` bytes from anywhere.
@@ -74,6 +79,7 @@ pub(crate) fn read(
     mut file: impl Read + Seek,
     bytes: u64,
     wanted: Option<Architecture>,
+    alive: &dyn Fn(),
 ) -> Result<(Report, Backbone), Flaw> {
     let (header, data_start) = read_header(&mut file, bytes)?;
     let architecture = recognise(&header)?;
@@ -88,6 +94,7 @@ pub(crate) fn read(
     let mut values = Vec::with_capacity(found.len());
     let mut hasher = Sha256::new();
     for (Need { name, shape }, (info, format)) in names.into_iter().zip(found) {
+        alive();
         let (start, end) = info.data_offsets;
         let mut stored = vec![0; end - start];
         file.seek(SeekFrom::Start(data_start + start as u64))?;

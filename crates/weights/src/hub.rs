@@ -1,9 +1,12 @@
 //! The Hugging Face hub, or what stands in for it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use hf_hub::{
-    Cache,
+    Cache, Repo,
     api::{
         Progress,
         sync::{ApiBuilder, ApiError},
@@ -42,7 +45,8 @@ impl Hub {
         format!("{}/{VGG19}/resolve/main/{FILE}", self.endpoint)
     }
 
-    /// Fetches VGG-19's weights into a file somewhere in `folder`, which is named by the checksum that the hub gives.
+    /// Fetches VGG-19's weights into a file somewhere in `folder`, which is named by the checksum that the hub gives. It goes
+    /// on with the [part](Self::part_in) that is there.
     pub(crate) fn download(&self, folder: &Path, progress: impl Progress) -> Result<PathBuf, ApiError> {
         // Not `ApiBuilder::from_env`, which panics where the user has no home, as in a container. No token is sent: the
         // repository is open to everyone, and one that has expired would close it.
@@ -54,5 +58,25 @@ impl Hub {
             .build()?;
         let pointer = api.model(VGG19.to_owned()).download_with_progress(FILE, progress)?;
         Ok(pointer.canonicalize()?)
+    }
+
+    /// The unfinished file in `folder`, where an earlier download has left one with something in it.
+    pub(crate) fn part_in(&self, folder: &Path) -> Option<PathBuf> {
+        let blob = Cache::new(folder.to_owned()).repo(Repo::model(VGG19.to_owned())).blob_path(FILE);
+        let files = fs::read_dir(blob.parent()?).ok()?.filter_map(Result::ok);
+        let mut parts = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "part"));
+        let has_bytes = |file: &fs::DirEntry| file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        parts.find(has_bytes).map(|file| file.path())
+    }
+
+    /// Whether a download failed because there is nothing to go on with: the part is as long as the file, or longer.
+    pub(crate) fn part_was_refused(error: &ApiError) -> bool {
+        const RANGE_NOT_SATISFIABLE: u16 = 416;
+        match error {
+            ApiError::InvalidResume => true,
+            ApiError::RequestError(error) => matches!(**error, ureq::Error::StatusCode(RANGE_NOT_SATISFIABLE)),
+            ApiError::TooManyRetries(error) => Self::part_was_refused(error),
+            _ => false,
+        }
     }
 }

@@ -67,16 +67,17 @@ impl Store {
         }
     }
 
-    /// The backbone that a choice comes to, checked; fetched first where it has to be and may be.
+    /// The backbone that a choice comes to, checked; fetched first where it has to be and may be. That may take minutes:
+    /// `alive` is called at every piece of it that is fetched or read.
     ///
     /// # Errors
     /// As for [`Store::resolve`] and [`Store::fetch`], and where the file is of no use.
-    pub fn load(&self, choice: BackboneChoice) -> Result<Backbone, WeightsError> {
+    pub fn load(&self, choice: BackboneChoice, alive: &dyn Fn()) -> Result<Backbone, WeightsError> {
         let (architecture, mut source) = self.resolve(choice)?;
         if source == Source::Hub {
-            source = Source::Cache(self.fetch(architecture, ())?);
+            source = Source::Cache(self.fetch_alive(architecture, (), alive)?);
         }
-        let (_, backbone) = self.read(architecture, &source)?;
+        let (_, backbone) = self.read(architecture, &source, alive)?;
         tracing::info!(backbone = %architecture, %source, hash = backbone.hash, "loaded weights");
         Ok(backbone)
     }
@@ -85,7 +86,7 @@ impl Store {
     pub fn list(&self) -> Vec<BackboneInfo> {
         let info = |architecture| {
             let source = self.source(architecture);
-            let report = self.read(architecture, &source).map(|(report, _)| report);
+            let report = self.read(architecture, &source, &|| {}).map(|(report, _)| report);
             BackboneInfo { architecture, source, report }
         };
         Architecture::ALL.into_iter().map(info).collect()
@@ -101,12 +102,17 @@ impl Store {
         }
     }
 
-    fn read(&self, architecture: Architecture, source: &Source) -> Result<(Report, Backbone), WeightsError> {
+    fn read(
+        &self,
+        architecture: Architecture,
+        source: &Source,
+        alive: &dyn Fn(),
+    ) -> Result<(Report, Backbone), WeightsError> {
         match source {
             Source::BuiltIn => {
-                read(Cursor::new(VGG16), VGG16.len() as u64, Some(architecture)).map_err(WeightsError::BuiltIn)
+                read(Cursor::new(VGG16), VGG16.len() as u64, Some(architecture), alive).map_err(WeightsError::BuiltIn)
             }
-            Source::Path(path) | Source::Cache(path) => read_path(path, Some(architecture))
+            Source::Path(path) | Source::Cache(path) => read_path(path, Some(architecture), alive)
                 .map_err(|flaw: Flaw| WeightsError::File { path: path.clone(), flaw }),
             Source::Hub => Err(WeightsError::NotHere(architecture)),
         }

@@ -4,7 +4,7 @@ mod common;
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -86,7 +86,14 @@ fn loading_fetches_where_it_may() {
     let store = store(cache.path(), &hub);
     assert_eq!(store.resolve(BackboneChoice::Auto).unwrap().0, Architecture::Vgg16);
     assert_eq!(store.resolve(BackboneChoice::Vgg19).unwrap(), (Architecture::Vgg19, Source::Hub));
-    assert_eq!(store.load(BackboneChoice::Vgg19).unwrap().architecture, Architecture::Vgg19);
+    let beats = AtomicUsize::new(0);
+    let alive = || {
+        beats.fetch_add(1, Ordering::SeqCst);
+    };
+    assert_eq!(store.load(BackboneChoice::Vgg19, &alive).unwrap().architecture, Architecture::Vgg19);
+    let beats = beats.load(Ordering::SeqCst);
+    // 26 MB are fetched, hashed and read twice, at the most 10 MB at a time, and mostly far less.
+    assert!(beats > 100, "{beats} signs of life");
 }
 
 #[test]
@@ -94,9 +101,6 @@ fn a_broken_file_in_the_cache_is_replaced() {
     let hub = FakeHub::with(&VGG19);
     let cache = tempfile::tempdir().unwrap();
     fs::write(cache.path().join("vgg19.safetensors"), &VGG19[..5000]).unwrap();
-    // A process that was killed while it fetched.
-    fs::create_dir(cache.path().join(".fetch-killed")).unwrap();
-    fs::write(cache.path().join(".fetch-killed/part"), "half of it").unwrap();
     fetch(cache.path(), &hub).unwrap();
     assert_eq!(left_in(cache.path()), ["vgg19.safetensors"]);
     assert_eq!(fs::metadata(cache.path().join("vgg19.safetensors")).unwrap().len(), VGG19.len() as u64);
@@ -114,16 +118,70 @@ fn fetching_twice_at_once_downloads_once() {
     assert_eq!(hub.downloads.load(Ordering::SeqCst), 1);
 }
 
+/// Gives VGG-19, but ends the first connection after a million bytes; and writes down from where the file was asked for.
+fn breaking_once() -> (FakeHub, Arc<Mutex<Vec<usize>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let starts = asked.clone();
+    let hub = FakeHub::answering(&VGG19, hex_sha256(&VGG19), move |request| {
+        if request.path != "/elsewhere" || !request.is_download {
+            return Answer::Whole;
+        }
+        let mut starts = starts.lock().unwrap();
+        starts.push(request.range.0);
+        if starts.len() == 1 { Answer::CutAfter(1_000_000) } else { Answer::Whole }
+    });
+    (hub, asked)
+}
+
+/// The unfinished file that a broken download has left.
+fn part_in(cache: &Path) -> PathBuf {
+    let blobs = cache.join(".fetch-vgg19/models--timm--vgg19.tv_in1k/blobs");
+    let files = fs::read_dir(blobs).unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().find(|path| path.extension().unwrap() == "part").unwrap()
+}
+
+fn assert_fetched(cache: &Path) {
+    assert_eq!(left_in(cache), ["vgg19.safetensors"]);
+    assert!(fs::read(cache.join("vgg19.safetensors")).unwrap() == *VGG19, "byte for byte");
+}
+
 #[test]
-fn a_connection_that_breaks_leaves_nothing() {
-    let hub = FakeHub::answering(&VGG19, hex_sha256(&VGG19), |_| Answer::CutAfter(1_000_000));
+fn a_connection_that_breaks_leaves_what_came_and_the_next_process_asks_for_the_rest() {
+    let (hub, asked) = breaking_once();
     let cache = tempfile::tempdir().unwrap();
     let error = fetch(cache.path(), &hub).unwrap_err();
     assert!(matches!(error, WeightsError::Fetch { .. }), "{error}");
     let said = error.to_string();
     assert!(said.starts_with("the weights of vgg19 could not be fetched from http://127.0.0.1:"), "{said}");
     assert!(said.ends_with("Try again, or name a file with weights.vgg19 = PATH"), "{said}");
-    assert_eq!(left_in(cache.path()), Vec::<String>::new());
+    assert_eq!(left_in(cache.path()), [".fetch-vgg19"]);
+
+    fetch(cache.path(), &hub).unwrap();
+    assert_fetched(cache.path());
+    assert_eq!(*asked.lock().unwrap(), [0, 1_000_000]);
+}
+
+#[test]
+fn a_part_that_is_damaged_is_fetched_once_more_from_the_start() {
+    type Damage = (&'static str, fn(&mut Vec<u8>), Vec<usize>);
+    let whole = VGG19.len();
+    let damages: [Damage; 3] = [
+        ("changed", |part| part[500_000] ^= 1, vec![0, 1_000_000, 0]),
+        ("longer than the file", |part| part.resize(VGG19.len() + 1, 0), vec![0, 0]),
+        ("as long as the file", |part| part.resize(VGG19.len(), 0), vec![0, whole, 0]),
+    ];
+    for (damage, spoil, want) in damages {
+        let (hub, asked) = breaking_once();
+        let cache = tempfile::tempdir().unwrap();
+        fetch(cache.path(), &hub).unwrap_err();
+        let path = part_in(cache.path());
+        let mut part = fs::read(&path).unwrap();
+        spoil(&mut part);
+        fs::write(&path, part).unwrap();
+        fetch(cache.path(), &hub).unwrap();
+        assert_fetched(cache.path());
+        assert_eq!(*asked.lock().unwrap(), want, "{damage}");
+    }
 }
 
 #[test]

@@ -57,7 +57,8 @@ fn all_three_types_are_read() {
         let (folder, path) = in_folder(&file.bytes());
         assert_eq!(check(&path).unwrap().dtype(), name);
         let settings = Settings { cache: folder.path().to_owned(), vgg16: Some(path), vgg19: None, download: false };
-        let backbone = Store::with_hub(settings, Hub::at("http://127.0.0.1:9")).load(BackboneChoice::Vgg16).unwrap();
+        let backbone =
+            Store::with_hub(settings, Hub::at("http://127.0.0.1:9")).load(BackboneChoice::Vgg16, &|| {}).unwrap();
         assert_eq!(backbone.convolutions[10].bias[..3], numbers);
     }
 }

@@ -28,7 +28,7 @@ fn vgg16_is_built_in() {
     for choice in [BackboneChoice::Auto, BackboneChoice::Vgg16] {
         assert_eq!(store.resolve(choice).unwrap(), (Architecture::Vgg16, Source::BuiltIn));
     }
-    let backbone = store.load(BackboneChoice::Auto).unwrap();
+    let backbone = store.load(BackboneChoice::Auto, &|| {}).unwrap();
     assert_eq!(backbone.architecture, Architecture::Vgg16);
     assert_eq!(backbone.convolutions.len(), 11);
     for (convolution, layer) in backbone.convolutions.iter().zip(Architecture::Vgg16.convolutions()) {
@@ -49,7 +49,7 @@ fn auto_is_vgg19_once_it_is_there() {
     fs::write(&cached, &*VGG19).unwrap();
     let from_cache = store(settings(folder.path()));
     assert_eq!(from_cache.resolve(BackboneChoice::Auto).unwrap(), (Architecture::Vgg19, Source::Cache(cached.clone())));
-    assert_eq!(from_cache.load(BackboneChoice::Auto).unwrap().architecture, Architecture::Vgg19);
+    assert_eq!(from_cache.load(BackboneChoice::Auto, &|| {}).unwrap().architecture, Architecture::Vgg19);
     assert_eq!(from_cache.resolve(BackboneChoice::Vgg16).unwrap(), (Architecture::Vgg16, Source::BuiltIn));
 
     let elsewhere = tempfile::tempdir().unwrap();
@@ -57,13 +57,13 @@ fn auto_is_vgg19_once_it_is_there() {
     fs::rename(&cached, &path).unwrap();
     let from_path = store(Settings { vgg19: Some(path.clone()), ..settings(folder.path()) });
     assert_eq!(from_path.resolve(BackboneChoice::Auto).unwrap(), (Architecture::Vgg19, Source::Path(path)));
-    assert_eq!(from_path.load(BackboneChoice::Vgg19).unwrap().architecture, Architecture::Vgg19);
+    assert_eq!(from_path.load(BackboneChoice::Vgg19, &|| {}).unwrap().architecture, Architecture::Vgg19);
 }
 
 #[test]
 fn vgg19_that_is_not_here_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    let error = store(settings(folder.path())).load(BackboneChoice::Vgg19).unwrap_err();
+    let error = store(settings(folder.path())).load(BackboneChoice::Vgg19, &|| {}).unwrap_err();
     assert!(matches!(error, WeightsError::NotHere(Architecture::Vgg19)));
     assert_eq!(
         error.to_string(),
@@ -77,12 +77,12 @@ fn a_configured_path_is_never_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let absent = folder.path().join("absent.safetensors");
     let with_absent = store(Settings { vgg19: Some(absent), ..settings(folder.path()) });
-    assert!(matches!(with_absent.load(BackboneChoice::Auto), Err(WeightsError::File { .. })));
+    assert!(matches!(with_absent.load(BackboneChoice::Auto, &|| {}), Err(WeightsError::File { .. })));
 
     let swapped = folder.path().join("swapped.safetensors");
     fs::write(&swapped, WeightsFile::of(Architecture::Vgg16, Dtype::F16).bytes()).unwrap();
     let with_swapped = store(Settings { vgg19: Some(swapped), ..settings(folder.path()) });
-    let error = with_swapped.load(BackboneChoice::Vgg19).unwrap_err().to_string();
+    let error = with_swapped.load(BackboneChoice::Vgg19, &|| {}).unwrap_err().to_string();
     assert!(error.ends_with("swapped.safetensors are of no use: it holds vgg16, not vgg19"), "{error}");
 }
 

@@ -107,12 +107,13 @@ impl Easel {
     }
 
     /// The engine that the commission needs: the last one, if it is the same.
-    pub fn engine_for(&mut self, commission: &Commission) -> Result<&Engine, JobError> {
+    pub fn engine_for(&mut self, commission: &Commission, pulse: &Pulse) -> Result<&Engine, JobError> {
         let key = EngineKey { backbone: self.backbone_for(commission), precision: commission.recipe.precision };
         let at_hand = self.engine.take().filter(|(standing, _)| *standing == key);
         let engine = match at_hand {
             Some((_, engine)) => engine,
-            None => self.build(key)?,
+            // Fetching weights may take longer than any epoch.
+            None => self.build(key, &|| pulse.beat())?,
         };
         Ok(&self.engine.insert((key, engine)).1)
     }
@@ -136,10 +137,10 @@ impl Easel {
         }
     }
 
-    fn build(&self, key: EngineKey) -> Result<Engine, JobError> {
+    fn build(&self, key: EngineKey, alive: &dyn Fn()) -> Result<Engine, JobError> {
         let backbone = self
             .weights
-            .load(key.backbone)
+            .load(key.backbone, alive)
             .map_err(|error| JobError { kind: kind::BACKBONE_UNAVAILABLE.to_owned(), message: error.to_string() })?;
         let threads = Some(self.threads).filter(|&threads| threads > 0);
         let settings = EngineSettings { device: self.device, precision: key.precision, threads };

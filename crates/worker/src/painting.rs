@@ -63,18 +63,19 @@ fn try_paint(
     pulse: &Pulse,
     checkpoint_seconds: u64,
 ) -> Result<End, JobError> {
-    let subject = Subject {
-        content: decode("content", &commission.content)?,
-        styles: commission.styles.iter().map(|style| decode("style", style)).collect::<Result<_, _>>()?,
-    };
+    let recipe = &commission.recipe;
+    let mut subject = Subject::new(recipe, decode("content", &commission.content)?);
+    for style in &commission.styles {
+        subject.add_style(recipe, decode("style", style)?);
+    }
     let device = easel.device();
-    let engine = easel.engine_for(commission)?;
+    let engine = easel.engine_for(commission, pulse)?;
     pulse.beat();
     let (checkpoint, from_scratch) = usable_checkpoint(engine, commission);
     let begins = Report::Begins { fingerprint: engine.fingerprint().clone(), from_scratch };
     drop(commission.reports.blocking_send(begins));
     let mut scribe = Scribe::new(commission, pulse, checkpoint_seconds);
-    match engine.paint(&commission.recipe, &subject, checkpoint.as_ref(), &mut scribe) {
+    match engine.paint(recipe, &subject, checkpoint.as_ref(), &mut scribe) {
         Ok(Outcome::Finished(picture)) => Ok(End::Finished(encode(&picture)?)),
         Ok(Outcome::Stopped(checkpoint)) => {
             let preview = checkpoint.picture().map_err(|error| job_error(&error))?;
@@ -197,7 +198,7 @@ fn encode(picture: &Picture) -> Result<Vec<u8>, JobError> {
 }
 
 fn save(checkpoint: Checkpoint, preview: &Picture) -> Result<Save, JobError> {
-    let pieces = vec![checkpoint.encode().map_err(|error| job_error(&error.into()))?.into()];
+    let pieces = checkpoint.into_pieces().map_err(|error| job_error(&error.into()))?;
     Ok(Save { checkpoint: pieces, preview: encode(preview)?.into() })
 }
 

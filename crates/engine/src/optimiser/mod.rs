@@ -8,6 +8,8 @@ use candle_core::{Result, Tensor};
 use impasto_recipe::OptimiserChoice;
 use lbfgs::Lbfgs;
 
+use crate::losses::Losses;
+
 /// An optimiser of one image.
 pub(crate) enum Optimiser {
     Adam(Adam),
@@ -18,6 +20,8 @@ pub(crate) enum Optimiser {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Memory<T> {
     pub optimiser: OptimiserChoice,
+    /// The image that the rest is of: where the optimiser stands, or where its present step started.
+    pub image: T,
     /// All of the image's shape.
     pub tensors: Vec<T>,
     pub scalars: Vec<f64>,
@@ -27,8 +31,8 @@ pub(crate) struct Memory<T> {
 pub(crate) struct Here<'a> {
     pub image: &'a Tensor,
     pub gradient: &'a Tensor,
-    /// The total loss, if the optimiser [needs it](Optimiser::needs_loss).
-    pub loss: Option<f64>,
+    /// What the image costs, if the optimiser [needs it](Optimiser::needs_losses).
+    pub losses: Option<Losses>,
 }
 
 impl Optimiser {
@@ -40,42 +44,46 @@ impl Optimiser {
         })
     }
 
-    /// One that has taken `steps` already; `None` when the memory is not such an optimiser's.
-    pub fn resumed(steps: u32, memory: Memory<Tensor>) -> Result<Option<Self>> {
-        Ok(match memory.optimiser {
-            OptimiserChoice::Adam => Adam::resumed(steps, memory.tensors).map(Self::Adam),
-            OptimiserChoice::Lbfgs => Lbfgs::resumed(memory.tensors, &memory.scalars)?.map(Self::Lbfgs),
+    /// One that has taken `steps` already, and the image to look at next; `None` when the memory is not such an optimiser's.
+    pub fn resumed(steps: u32, memory: Memory<Tensor>) -> Result<Option<(Self, Tensor)>> {
+        let Memory { optimiser, image, tensors, scalars } = memory;
+        Ok(match optimiser {
+            OptimiserChoice::Adam => Adam::resumed(steps, tensors).map(|adam| (Self::Adam(adam), image)),
+            OptimiserChoice::Lbfgs => {
+                Lbfgs::resumed(image, tensors, &scalars)?.map(|(lbfgs, next)| (Self::Lbfgs(lbfgs), next))
+            }
         })
     }
 
-    /// What it remembers.
-    pub fn memory(&self) -> Memory<&Tensor> {
+    /// What it remembers when `next` is the image to look at.
+    pub fn memory<'a>(&'a self, next: &'a Tensor) -> Memory<&'a Tensor> {
         match self {
             Self::Adam(adam) => {
-                Memory { optimiser: OptimiserChoice::Adam, tensors: adam.memory(), scalars: Vec::new() }
+                Memory { optimiser: OptimiserChoice::Adam, image: next, tensors: adam.memory(), scalars: Vec::new() }
             }
             Self::Lbfgs(lbfgs) => {
                 let (tensors, scalars) = lbfgs.memory();
-                Memory { optimiser: OptimiserChoice::Lbfgs, tensors, scalars }
+                let image = lbfgs.best().map_or(next, |(image, _)| image);
+                Memory { optimiser: OptimiserChoice::Lbfgs, image, tensors, scalars }
             }
         }
     }
 
-    /// Whether [`Here::loss`] is to be worked out for it.
-    pub fn needs_loss(&self) -> bool {
+    /// Whether [`Here::losses`] are to be worked out for it.
+    pub fn needs_losses(&self) -> bool {
         matches!(self, Self::Lbfgs(_))
     }
 
-    /// The image to look at next.
-    pub fn step(&mut self, here: &Here<'_>, learning_rate: f64) -> Result<Tensor> {
+    /// The image to look at next; `None` where this one's losses are no numbers and there is no better one to go back to.
+    pub fn step(&mut self, here: &Here<'_>, learning_rate: f64) -> Result<Option<Tensor>> {
         match self {
-            Self::Adam(adam) => adam.step(here.image, here.gradient, learning_rate),
+            Self::Adam(adam) => adam.step(here.image, here.gradient, learning_rate).map(Some),
             Self::Lbfgs(lbfgs) => lbfgs.step(here, learning_rate),
         }
     }
 
-    /// The best image it has come by and its total loss, where its last step may have been one too far.
-    pub fn best(&self) -> Option<(&Tensor, f64)> {
+    /// The best image it has come by and what that costs, where its last step may have been one too far.
+    pub fn best(&self) -> Option<(&Tensor, Losses)> {
         match self {
             Self::Adam(_) => None,
             Self::Lbfgs(lbfgs) => lbfgs.best(),

@@ -98,9 +98,9 @@ impl Run {
 /// A network by the name that the golden script has for it.
 pub fn backbone(name: &str) -> Backbone {
     match name {
-        "vgg16" => {
-            impasto_weights::Store::new(impasto_weights::Settings::default()).load(BackboneChoice::Vgg16).unwrap()
-        }
+        "vgg16" => impasto_weights::Store::new(impasto_weights::Settings::default())
+            .load(BackboneChoice::Vgg16, &|| {})
+            .unwrap(),
         "vgg19-seeded" => seeded(Architecture::Vgg19, 1, 19),
         other => panic!("the golden script knows no {other}"),
     }

@@ -91,6 +91,12 @@ fn serve(
     if request.is_download {
         downloads.fetch_add(1, Ordering::SeqCst);
     }
+    if request.range.0 >= file.len() {
+        return write!(
+            connection,
+            "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+    }
     let (start, last) = (request.range.0, request.range.1.unwrap_or(file.len() - 1));
     let body = &file[start..=last];
     write!(

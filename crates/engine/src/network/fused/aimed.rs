@@ -7,7 +7,7 @@ use impasto_conv::{Activations, Kernels, Line};
 
 use super::{
     super::{Aim, FeatureNetwork, TermWeights, Terms, taps::Taps},
-    chain::{Layer, Passes},
+    chain::{Layer, Passes, show_style},
     losses::{ContentTarget, StyleGradient, StyleStatistics, StyleTarget},
 };
 use crate::algebra::with_numbers;
@@ -37,13 +37,11 @@ impl<K: Kernels> AimedNetwork<K> {
         let mut wanted: Vec<Option<StyleStatistics>> = layers.iter().map(|_| None).collect();
         for style in aim.styles {
             let (height, width) = size(&style.image)?;
-            let mut passes = Passes::new(&layers, taps, height, width);
-            with_numbers(&style.image, |image| passes.forward(&layers, &kernels, image))?;
-            for (number, _) in layers.iter().enumerate().filter(|(_, layer)| taps.style(&layer.place)) {
-                let features = passes.features(number);
+            let mut see = |number: usize, features: &Activations<K::Line>| {
                 let sum = wanted[number].get_or_insert_with(|| StyleStatistics::zeros(features.shape().channels));
                 sum.add_part(style.weight, &StyleStatistics::of(&*kernels, features));
-            }
+            };
+            with_numbers(&style.image, |image| show_style(&layers, taps, &kernels, (image, height, width), &mut see))?;
         }
         let (height, width) = size(aim.content)?;
         let mut passes = Passes::new(&layers, taps, height, width);

@@ -49,6 +49,49 @@ fn keeps<K: Kernels>(taps: Taps, layer: &Layer<K>) -> bool {
     taps.any(&layer.place) || (taps.relative() && layer.pooled)
 }
 
+/// Whether features are the next layer's input too, where no pooling lies between: not if a ReLU is yet to be taken that the
+/// kernels do not take on the way.
+fn features_serve<K: Kernels>(taps: Taps) -> bool {
+    taps.relative() || K::RECTIFY
+}
+
+/// Shows `see` the features of an image, (3, height, width), at each layer where the style is looked at. Nothing is kept for a
+/// way back: that takes less than a third of the memory of [`Passes`].
+pub(super) fn show_style<K: Kernels>(
+    layers: &[Layer<K>],
+    taps: Taps,
+    kernels: &K,
+    (image, height, width): (&[f32], usize, usize),
+    mut see: impl FnMut(usize, &Activations<K::Line>),
+) {
+    let relative = taps.relative();
+    let mut input = Activations::zeros(Shape { channels: K::IMAGE_CHANNELS, height, width });
+    K::image(image, &mut input);
+    let mut rectify = false;
+    for (number, layer) in layers.iter().enumerate() {
+        let shape = input.shape().with_channels(layer.out_channels);
+        let pooling = layer.pooled.then_some(pooling(taps));
+        let mut features = taps.style(&layer.place).then(|| Activations::zeros(shape));
+        let passes_on = layer.pooled || features.is_none() || !features_serve::<K>(taps);
+        let mut next = passes_on.then(|| Activations::zeros(if layer.pooled { shape.pooled() } else { shape }));
+        let output = Forward {
+            features: features.as_mut(),
+            features_rectified: relative,
+            next: next.as_mut(),
+            pooling,
+            gates: &mut Gates::new(shape, pooling),
+        };
+        kernels.forward(&layer.forward, &input, rectify, output);
+        if let Some(features) = &features {
+            see(number, features);
+        }
+        rectify = next.is_none() && !relative;
+        // One of them is there: what does not pass anything on has features that serve.
+        let Some(passed_on) = next.or(features) else { return };
+        input = passed_on;
+    }
+}
+
 /// The buffers of passes over images of one size.
 pub(super) struct Passes<K: Kernels> {
     taps: Taps,
@@ -87,8 +130,7 @@ impl<K: Kernels> Passes<K> {
     pub fn forward(&mut self, layers: &[Layer<K>], kernels: &K, image: &[f32]) {
         let relative = self.taps.relative();
         K::image(image, &mut self.image);
-        // Features serve as the next layer's input too, unless a pooling lies between, or a ReLU that is not taken on the way.
-        let features_serve = relative || K::RECTIFY;
+        let features_serve = features_serve::<K>(self.taps);
         for number in 0..layers.len() {
             let layer = &layers[number];
             let (before, rest) = self.traces.split_at_mut(number);
