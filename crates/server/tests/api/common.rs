@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,6 +20,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+use crate::faults::FaultyBlobs;
 
 /// A service that runs for the length of a test.
 pub struct Server {
@@ -38,8 +41,19 @@ impl Server {
 
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
         let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
+        Self::start_on(folder, blobs, change).await
+    }
+
+    /// With blobs that fail on demand.
+    pub async fn start_on_faulty(change: impl FnOnce(&mut Settings)) -> (Self, Arc<FaultyBlobs>) {
+        let faulty = FaultyBlobs::new();
+        let server = Self::start_on(tempfile::tempdir().unwrap(), BlobStore::on(faulty.clone()), change).await;
+        (server, faulty)
+    }
+
+    async fn start_on(folder: TempDir, blobs: BlobStore, change: impl FnOnce(&mut Settings)) -> Self {
+        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
         let mut settings = Settings::default();
         change(&mut settings);
         let backbones = vec![BackboneInfo {

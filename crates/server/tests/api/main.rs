@@ -2,6 +2,8 @@
 
 mod common;
 mod compression;
+#[path = "../../../../tests/common/faults.rs"]
+mod faults;
 mod job;
 mod list;
 mod losses;
@@ -9,5 +11,6 @@ mod openapi;
 mod pictures;
 mod refusals;
 mod service;
+mod storage;
 mod submit;
 mod uploads;
