@@ -23,10 +23,10 @@ pub struct Settings {
     pub max_stage_pixels: u64,
     /// Epochs of a job at the most, over all of its stages. Default: 20000.
     pub max_epochs: u32,
-    /// Uploads under way at once; further ones wait. Default: 64.
+    /// Uploads that are received and looked at, at once; further ones wait. Default: 24.
     pub max_uploads: NonZeroUsize,
     /// Bytes of memory that pictures may take while they are decoded, all of them together; further ones wait, and one that
-    /// takes more is decoded alone. Default: 128 MiB.
+    /// takes more is decoded alone. Default: 64 MiB.
     pub decode_bytes: NonZeroU64,
     /// Seconds that a request waits for its turn to be uploaded or decoded, before it is refused. Default: 60.
     pub busy_seconds: u64,
@@ -52,8 +52,8 @@ impl Default for Settings {
             max_queued: 1000,
             max_stage_pixels: limits.stage_pixels,
             max_epochs: limits.epochs,
-            max_uploads: const { NonZeroUsize::new(64).unwrap() },
-            decode_bytes: const { NonZeroU64::new(128 << 20).unwrap() },
+            max_uploads: const { NonZeroUsize::new(24).unwrap() },
+            decode_bytes: const { NonZeroU64::new(64 << 20).unwrap() },
             busy_seconds: 60,
             upload_stall_seconds: 30,
             upload_seconds: 900,

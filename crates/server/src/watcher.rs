@@ -115,6 +115,13 @@ pub(crate) async fn watch(app: Shared) {
     *asked = Asked { closed: true, ..Asked::default() };
 }
 
+/// Puts `answer` in the place of what was told before; whether that is worth waking those who wait.
+fn replace(told: &mut Option<Answer>, answer: Answer) -> bool {
+    let same = matches!((&*told, &answer), (Some(Ok(before)), Ok(now)) if before == now);
+    *told = Some(answer);
+    !same
+}
+
 /// Looks once: for all who ask now, and, where that is due, for all who wait for a change.
 async fn look(app: &App, for_changes: bool) {
     let (now, mut ids) = {
@@ -132,7 +139,7 @@ async fn look(app: &App, for_changes: bool) {
     let answer = |id: &JobId| looked.as_ref().map(|stamps| stamps.get(id).copied()).map_err(Problem::clone);
     for id in &ids[..waiting] {
         if let Some(tell) = app.watcher.asked().changes.get(id) {
-            tell.send_replace(Some(answer(id)));
+            tell.send_if_modified(|told| replace(told, answer(id)));
         }
     }
     for (id, tells) in now {

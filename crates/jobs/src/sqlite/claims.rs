@@ -34,7 +34,10 @@ impl Sqlite {
             .bind(Text(Status::Queued))
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(job) = next.map(|row| JobRow::read(&row)).transpose()? else { return Ok(None) };
+        let Some(job) = next.map(|row| JobRow::read(&row)).transpose()? else {
+            transaction.roll_back().await?;
+            return Ok(None);
+        };
         let Some(status) = job.status.after(Event::Claim) else { return Ok(None) };
         let statement = "
             UPDATE jobs SET
@@ -190,8 +193,11 @@ impl Sqlite {
             .bind(claim.attempt.0)
             .bind(Text(Status::Running))
             .fetch_optional(&mut *transaction)
-            .await?
-            .ok_or(ClaimError::Lost)?;
+            .await?;
+        let Some(row) = row else {
+            transaction.roll_back().await?;
+            return Err(ClaimError::Lost);
+        };
         Ok(Held { job: JobRow::read(&row)?, transaction })
     }
 }

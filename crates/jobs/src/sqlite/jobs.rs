@@ -26,6 +26,7 @@ impl Sqlite {
             .fetch_one(&mut *transaction)
             .await?;
         if queued >= most_queued {
+            transaction.roll_back().await?;
             return Err(SubmitError::QueueFull { limit: most_queued });
         }
         let statement = "
@@ -46,7 +47,9 @@ impl Sqlite {
 
     pub(crate) async fn find(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         let mut transaction = self.read().await?;
-        Ok(fetch_job(&mut transaction, id).await?)
+        let found = fetch_job(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(found)
     }
 
     pub(crate) async fn stamps(&self, ids: &[JobId]) -> Result<HashMap<JobId, Stamp>, StoreError> {
@@ -85,7 +88,10 @@ impl Sqlite {
             .bind(Text(id))
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some((number, revision)) = job else { return Ok(None) };
+        let Some((number, revision)) = job else {
+            transaction.roll_back().await?;
+            return Ok(None);
+        };
         let statement = "
             SELECT * FROM progress WHERE job = ? AND (stage, epoch) > (?, ?) ORDER BY stage, epoch";
         let rows = sqlx::query(statement)
@@ -94,6 +100,7 @@ impl Sqlite {
             .bind(after.epoch)
             .fetch_all(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         let entries = rows.iter().map(progress_entry).collect::<Result<_, _>>()?;
         Ok(Some(Losses { revision, entries }))
     }
@@ -109,6 +116,7 @@ impl Sqlite {
         select.push(" ORDER BY number DESC LIMIT ").push_bind(i64::from(limit) + 1);
         let mut transaction = self.read().await?;
         let mut found = fetch_jobs(&mut transaction, select).await?;
+        transaction.commit().await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).map(|&(number, _)| Cursor(number));
@@ -118,7 +126,10 @@ impl Sqlite {
     pub(crate) async fn request_cancel(&self, id: JobId) -> Result<Job, CancelError> {
         let mut transaction = self.write().await?;
         let found = sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(Text(id)).fetch_optional(&mut *transaction);
-        let Some(row) = found.await? else { return Err(CancelError::NotFound(id)) };
+        let Some(row) = found.await? else {
+            transaction.roll_back().await?;
+            return Err(CancelError::NotFound(id));
+        };
         let job = JobRow::read(&row)?;
         match job.status {
             // Its worker ends it, once it has stopped.
@@ -130,6 +141,7 @@ impl Sqlite {
             }
             status => {
                 if !job.end(&mut transaction, Event::Cancel, Ending::default()).await? {
+                    transaction.roll_back().await?;
                     return Err(CancelError::Finished(status));
                 }
             }

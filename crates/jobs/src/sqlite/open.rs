@@ -9,7 +9,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{Sqlite, transaction};
+use super::Sqlite;
 use crate::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -57,7 +57,7 @@ async fn connect(pool: SqlitePoolOptions, options: &SqliteConnectOptions) -> Res
     let pool = pool.test_before_acquire(false).acquire_timeout(2 * PATIENCE);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match transaction::connect(pool.clone(), options.clone()).await {
+        match pool.clone().connect_with(options.clone()).await {
             Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(Duration::from_millis(10)).await,
             outcome => return outcome,
         }

@@ -2,19 +2,18 @@
 //!
 //! SQLite ends a transaction by itself where the disk is full or fails. sqlx counts how deep its own transactions are, and
 //! one that ended so leaves a count that never falls back to 0 on a connection that is used for ever. So BEGIN and COMMIT
-//! are plain statements here, and a connection that comes back to its pool is out of any transaction, or is closed.
+//! are plain statements here, and a connection whose transaction did not surely come to its end is closed.
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::{
-    SqliteConnection, SqlitePool,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
-};
+use sqlx::{SqliteConnection, SqlitePool, pool::PoolConnection};
 
 /// What is done in it happens whole at [`commit`](Self::commit), or, when it is dropped before, not at all.
 #[derive(Debug)]
-pub(super) struct Transaction(PoolConnection<sqlx::Sqlite>);
+pub(super) struct Transaction {
+    connection: PoolConnection<sqlx::Sqlite>,
+    is_over: bool,
+}
 
 impl Transaction {
     /// Sees the database as it is at one moment.
@@ -28,13 +27,33 @@ impl Transaction {
     }
 
     async fn begin(pool: &SqlitePool, how: &'static str) -> Result<Self, sqlx::Error> {
-        let mut connection = pool.acquire().await?;
-        sqlx::query(how).execute(&mut *connection).await?;
-        Ok(Self(connection))
+        // Made before it begins: whoever drops this future midway leaves it to be closed.
+        let mut transaction = Self { connection: pool.acquire().await?, is_over: false };
+        sqlx::query(how).execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 
-    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("COMMIT").execute(&mut *self.0).await.map(drop)
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.end("COMMIT").await
+    }
+
+    /// Leaves everything as it was. To drop it does so as well, but costs the connection.
+    pub async fn roll_back(self) -> Result<(), sqlx::Error> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(how).execute(&mut *self).await?;
+        self.is_over = true;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.close_on_drop();
+        }
     }
 }
 
@@ -42,30 +61,12 @@ impl Deref for Transaction {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.0
-    }
-}
-
-/// A pool whose connections come back to it outside a transaction, or not at all.
-pub(super) async fn connect(pool: SqlitePoolOptions, options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    pool.after_release(|connection, _| Box::pin(is_left(connection))).connect_with(options).await
-}
-
-/// Leaves the transaction that the connection may be in; whether it surely is in none.
-async fn is_left(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    match sqlx::query("ROLLBACK").execute(connection).await {
-        Ok(_) => Ok(true),
-        // The usual case: it was committed. SQLite has no code of its own for this.
-        Err(sqlx::Error::Database(error)) if error.message().contains("no transaction is active") => Ok(true),
-        Err(error) => {
-            tracing::warn!(%error, "a database connection could not leave its transaction; it is closed");
-            Ok(false)
-        }
+        &mut self.connection
     }
 }

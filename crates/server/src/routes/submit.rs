@@ -126,11 +126,9 @@ pub(crate) async fn submit(State(app): State<Shared>, request: Request) -> Resul
     let id = JobId::new();
     let blobs = PendingBlobs::new(app.clone(), id);
     let ordered = async {
-        let order = {
-            let _room = app.bounds.upload().await?;
-            upload::receive(&app, id, &head.headers, &intake).await?
-        };
-        resolve(&app, id, order).await
+        // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
+        let _room = app.bounds.upload().await?;
+        resolve(&app, id, upload::receive(&app, id, &head.headers, &intake).await?).await
     };
     match ordered.await {
         Ok(job) => {
