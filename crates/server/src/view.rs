@@ -147,9 +147,7 @@ impl Progress {
             epoch: position.epoch,
             epochs: stage.map_or(0, |stage| stage.epochs),
             fraction: recipe.fraction_done(position),
-            eta_seconds: last
-                .filter(|_| status == Status::Running)
-                .map(|entry| recipe.seconds_left(position, entry.seconds_per_epoch)),
+            eta_seconds: if status == Status::Running { recipe.seconds_left(&losses) } else { None },
             losses,
         }
     }
