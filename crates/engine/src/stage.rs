@@ -46,9 +46,12 @@ impl StageRun<'_> {
 
     /// One optimisation step. Gives the losses of the image before it if they are due to be reported.
     pub fn advance(&mut self, report_every: u32) -> Result<Option<ProgressEntry>, EngineError> {
+        let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
+        if due || self.clock.is_warming_up(self.epoch) {
+            self.image.device().synchronize()?;
+        }
         self.clock.starts(self.epoch);
         let (terms, by_network) = self.network.terms_and_gradient(&self.image)?;
-        let due = self.epoch > 0 && self.epoch.is_multiple_of(report_every);
         let losses = if due || self.optimiser.needs_losses() { Some(self.weighed(&terms)?) } else { None };
         let told = losses.filter(|_| due).map(|losses| self.entry(self.or_best(losses))).transpose()?;
         let gradient = add_scaled(&by_network, self.weights.tv, &self.smoothness.gradient(&self.image)?)?;
@@ -62,6 +65,8 @@ impl StageRun<'_> {
 
     /// Makes the best image the finished one, and gives its losses.
     pub fn finish(&mut self) -> Result<ProgressEntry, EngineError> {
+        self.image.device().synchronize()?;
+        self.clock.starts(self.epoch);
         let terms = self.network.terms(&self.image)?;
         let mut losses = self.weighed(&terms)?;
         if let Some((image, best)) = self.optimiser.best()
@@ -95,7 +100,7 @@ impl StageRun<'_> {
             return Err(EngineError::Diverged(self.position()));
         }
         let Position { stage, epoch } = self.position();
-        let (learning_rate, seconds_per_epoch) = (self.learning_rate(), self.clock.seconds_per_epoch(epoch));
+        let (learning_rate, seconds_per_epoch) = (self.learning_rate(), self.clock.seconds_per_epoch);
         Ok(ProgressEntry { stage, epoch, content, style, tv, total, learning_rate, seconds_per_epoch })
     }
 
@@ -110,27 +115,35 @@ fn number(scalar: &Tensor) -> Result<f64, EngineError> {
     Ok(scalar.to_dtype(DType::F64)?.to_scalar()?)
 }
 
-/// Measures the time an epoch takes, without those that warm up.
+/// Measures the time an epoch takes, without those that warm up once there are others.
 pub(crate) struct Clock {
     since: Instant,
     first: u32,
     warm_from: u32,
+    /// On the average of the epochs that are done, 0 before there are any; of those that warm up, the last one alone.
+    seconds_per_epoch: f64,
 }
 
 impl Clock {
     /// A clock for a stage of `epochs` epochs that goes on from `epoch`.
     pub fn new(epoch: u32, epochs: u32) -> Self {
-        Self { since: Instant::now(), first: epoch, warm_from: (epoch + WARM_UP).min(epochs.saturating_sub(1)) }
+        let warm_from = (epoch + WARM_UP).min(epochs.saturating_sub(1));
+        Self { since: Instant::now(), first: epoch, warm_from, seconds_per_epoch: 0.0 }
     }
 
+    fn is_warming_up(&self, epoch: u32) -> bool {
+        epoch <= self.warm_from
+    }
+
+    /// Says that all epochs before this one are done, and this one is not begun.
     fn starts(&mut self, epoch: u32) {
-        if epoch == self.warm_from {
-            (self.since, self.first) = (Instant::now(), epoch);
+        let now = Instant::now();
+        if epoch > self.first {
+            self.seconds_per_epoch = (now - self.since).as_secs_f64() / f64::from(epoch - self.first);
         }
-    }
-
-    fn seconds_per_epoch(&self, epoch: u32) -> f64 {
-        self.since.elapsed().as_secs_f64() / f64::from(epoch.saturating_sub(self.first).max(1))
+        if self.is_warming_up(epoch) {
+            (self.since, self.first) = (now, epoch);
+        }
     }
 }
 

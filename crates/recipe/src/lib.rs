@@ -12,6 +12,7 @@ mod progress;
 mod recipe;
 mod size;
 mod style_fit;
+mod time_left;
 
 pub use canvas::Canvas;
 pub use choice::{BackboneChoice, Objective, OptimiserChoice, Precision, UnknownName};

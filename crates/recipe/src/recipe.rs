@@ -298,7 +298,7 @@ impl Recipe {
     }
 
     /// The pixels that an epoch of a stage computes, its margin's included.
-    fn computed_pixels(&self, stage: &Stage) -> f64 {
+    pub(crate) fn computed_pixels(&self, stage: &Stage) -> f64 {
         Canvas::new(stage.size, self.objective).image.pixels() as f64
     }
 
@@ -313,14 +313,5 @@ impl Recipe {
         let all: f64 = self.stages.iter().map(|stage| work(stage.epochs, stage)).sum();
         let so_far: f64 = (1..).zip(&self.stages).map(|(number, stage)| work(done(number, stage), stage)).sum();
         if all > 0.0 { so_far / all } else { 0.0 }
-    }
-
-    /// Seconds still to go from `position`, if an epoch of its stage takes `seconds_per_epoch` and time goes with pixels.
-    pub fn seconds_left(&self, position: Position, seconds_per_epoch: f64) -> f64 {
-        let Some(stage) = position.stage.checked_sub(1).and_then(|index| self.stages.get(index as usize)) else {
-            return 0.0;
-        };
-        let all: f64 = self.stages.iter().map(|s| f64::from(s.epochs) * self.computed_pixels(s)).sum();
-        (1.0 - self.fraction_done(position)) * all / self.computed_pixels(stage) * seconds_per_epoch
     }
 }

@@ -158,9 +158,7 @@ impl Progress {
             epoch: position.epoch,
             epochs: stage.map_or(0, |stage| stage.epochs),
             fraction: recipe.fraction_done(position),
-            eta_seconds: latest
-                .filter(|_| job.status == Status::Running)
-                .map(|entry| recipe.seconds_left(position, entry.seconds_per_epoch)),
+            eta_seconds: if job.status == Status::Running { recipe.seconds_left(&job.stage_ends) } else { None },
             losses: Vec::new(),
         }
     }
