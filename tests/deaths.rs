@@ -100,6 +100,11 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
     assert!(service.stop_gently().await.success(), "the late worker is well");
 }
 
+async fn status_of_an_order(service: &Service) -> reqwest::StatusCode {
+    let (content, styles) = (common::pictures::photograph(96, 72), [common::pictures::painting(80, 80)]);
+    service.order(&content, &styles, SHORT).await.status()
+}
+
 /// A service whose workers' leases outlast any test.
 async fn service_with_long_leases(data: &Path) -> Service {
     Service::start_with(data, |command| {
@@ -233,9 +238,7 @@ async fn storage_that_fails_is_waited_for_and_blames_nobody() {
     while service.get("/readyz").await.status() != 503 {
         tokio::task::yield_now().await;
     }
-    let refused =
-        service.order(&common::pictures::photograph(96, 72), &[common::pictures::painting(80, 80)], SHORT).await;
-    assert_eq!(refused.status(), 503);
+    assert_eq!(status_of_an_order(&service).await, 503);
     assert_eq!(service.get("/healthz").await.status(), 200);
     let job = service.wait_until(&id, |job| notices(job).contains("could not reach the stores")).await;
     assert_ne!(job["status"], "failed", "{job:#}");
@@ -245,6 +248,42 @@ async fn storage_that_fails_is_waited_for_and_blames_nobody() {
     let job = service.wait_until_finished(&id).await;
     assert_eq!(job["status"], "succeeded", "{job:#}");
     assert!(!notices(&job).contains("started over"), "{}", notices(&job));
+    assert!(result(&service, &job).await == whole, "the picture of a run that nothing disturbed");
+    while service.get("/readyz").await.status() != 200 {
+        tokio::task::yield_now().await;
+    }
+    let next = id_of(&service.submit(SHORT).await).to_owned();
+    assert_eq!(service.wait_until_finished(&next).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for() {
+    let data = tempfile::tempdir().expect("there is room");
+    let whole = undisturbed_picture(data.path(), LONG);
+    let started = Service::start_on_small_disk(data.path(), 8, |command| {
+        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
+        command.env("IMPASTO__WORKERS__CHECKPOINT_SECONDS", "0");
+        command.env("IMPASTO__WORKERS__MOST_CRASHES", "1");
+        command.env("IMPASTO__WORKERS__THREADS", "1");
+    });
+    let Some(service) = started.await else {
+        return println!("SKIPPED: this machine lets nobody mount a disk in a namespace of his own");
+    };
+    let id = id_of(&service.submit(LONG).await).to_owned();
+    service.wait_until(&id, in_the_middle).await;
+    let fill = service.own_view_of(data.path()).join("fill");
+    let mut file = std::fs::File::create(&fill).expect("there is room for the name");
+    while std::io::Write::write_all(&mut file, &[0; 1024]).is_ok() {}
+    drop(file);
+    while service.get("/readyz").await.status() != 503 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(status_of_an_order(&service).await, 503);
+    service.wait_until_logged("the stores failed").await;
+    std::fs::remove_file(&fill).expect("it can be removed");
+
+    let job = service.wait_until_finished(&id).await;
+    assert_eq!(job["status"], "succeeded", "{job:#}");
     assert!(result(&service, &job).await == whole, "the picture of a run that nothing disturbed");
     while service.get("/readyz").await.status() != 200 {
         tokio::task::yield_now().await;

@@ -7,7 +7,7 @@ pub mod processes;
 
 use std::{
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -48,7 +48,24 @@ impl Service {
 
     /// Starts the service on the data folder `data`, with the arguments and the environment that `adjust` adds.
     pub async fn start_with(data: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_impasto"));
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_impasto")), data, adjust).await
+    }
+
+    /// Starts the service as `start_with` does, with `data` on a disk of its own of `megabytes`, which no other process sees.
+    /// `None` where this machine lets nobody make one.
+    pub async fn start_on_small_disk(data: &Path, megabytes: u32, adjust: impl FnOnce(&mut Command)) -> Option<Self> {
+        let own_mounts = ["--map-root-user", "--mount"];
+        let allowed = Command::new("unshare").args(own_mounts).args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+        if !allowed.is_ok_and(|tried| tried.status.success()) {
+            return None;
+        }
+        let mut command = Command::new("unshare");
+        let script = format!("mount -t tmpfs -o size={megabytes}m tmpfs \"$0\" && exec \"$@\"");
+        command.args(own_mounts).args(["sh", "-c", &script]).arg(data).arg(env!("CARGO_BIN_EXE_impasto"));
+        Some(Self::start_by(command, data, adjust).await)
+    }
+
+    async fn start_by(mut command: Command, data: &Path, adjust: impl FnOnce(&mut Command)) -> Self {
         command.args(["serve", "--addr", "127.0.0.1:0", "--data"]).arg(data);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IMPASTO__")) {
             command.env_remove(name);
@@ -91,6 +108,12 @@ impl Service {
     fn kill_group(&self) {
         // There is none when all of them have ended already.
         _ = kill_process_group(self.process_id(), Signal::KILL);
+    }
+
+    /// The data folder as the service itself sees it.
+    pub fn own_view_of(&self, data: &Path) -> PathBuf {
+        let inside = data.strip_prefix("/").expect("a temporary folder has an absolute path");
+        Path::new(&format!("/proc/{}/root", self.pid)).join(inside)
     }
 
     /// Sends a signal to the process that supervises the others, and to no other.
