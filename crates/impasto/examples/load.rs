@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo build --release
-//! cargo run --release -p impasto --example load -- pollers      # a poll a second each
+//! cargo run --release -p impasto --example load -- pollers      # a poll of a running job a second each
+//! cargo run --release -p impasto --example load -- floor        # the same of /healthz: what HTTP itself costs
 //! cargo run --release -p impasto --example load -- long-polls   # one queued job, wait=15
 //! cargo run --release -p impasto --example load -- uploads      # of 9 MB each, all at once
 //! ```
@@ -29,13 +30,14 @@ use tokio::{
 #[tokio::main(worker_threads = 1)]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let load = arguments.next().context("name a load: pollers, long-polls or uploads")?;
+    let load = arguments.next().context("name a load: pollers, floor, long-polls or uploads")?;
     let mut number = |default| arguments.next().map_or(Ok(default), |text| text.parse::<u64>());
     match load.as_str() {
-        "pollers" => poll(number(1000)?, number(30)?).await,
+        "pollers" => poll(None, number(1000)?, number(30)?).await,
+        "floor" => poll(Some("/healthz"), number(1000)?, number(30)?).await,
         "long-polls" => poll_long(number(1000)?, number(30)?).await,
         "uploads" => upload(number(200)?, number(60)?).await,
-        other => bail!("there is no load {other}: name pollers, long-polls or uploads"),
+        other => bail!("there is no load {other}: name pollers, floor, long-polls or uploads"),
     }
 }
 
@@ -172,10 +174,12 @@ fn form(content: &[u8], style: &[u8], options: &[(&str, &str)]) -> Vec<u8> {
 /// A job that runs for as long as anybody looks, and reports about once a second.
 const ENDLESS: &[(&str, &str)] = &[("stages", "300x200:20000"), ("report_every", "10")];
 
-async fn poll(clients: u64, seconds: u64) -> anyhow::Result<()> {
+/// Polls the job that runs meanwhile, or another path.
+async fn poll(path: Option<&str>, clients: u64, seconds: u64) -> anyhow::Result<()> {
     let service = Service::start("all")?;
-    let path = format!("/v1/jobs/{}", service.submit(ENDLESS).await?);
-    wait_until_it_runs(&service, &path).await?;
+    let job = format!("/v1/jobs/{}", service.submit(ENDLESS).await?);
+    wait_until_it_runs(&service, &job).await?;
+    let path = path.map_or(job, str::to_owned);
     let (before, began) = (service.processor_seconds()?, Instant::now());
     let mut pollers = JoinSet::new();
     for number in 0..clients {
