@@ -17,8 +17,8 @@ use crate::{
     weights,
 };
 
-/// What a request may take from the last byte of its upload to its job's row.
-const FROM_UPLOAD_TO_JOB: Duration = Duration::from_secs(600);
+/// What a request may take from the last byte of its upload to its job's row, what it waits for its turn not counted.
+const FROM_UPLOAD_TO_JOB: u64 = 600;
 /// From one sweep to the next.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -109,7 +109,10 @@ async fn watching(watch: LeaseWatch, shutdown: CancellationToken) -> anyhow::Res
 
 /// A blob that nobody names is litter once it is older than the longest upload.
 fn sweeper(configuration: &Configuration, jobs: &JobStore, blobs: BlobStore) -> Sweeper {
-    let litter_age = Duration::from_secs(configuration.server.upload_seconds).saturating_add(FROM_UPLOAD_TO_JOB);
+    let server = &configuration.server;
+    let pictures = 1 + server.max_styles.get() as u64;
+    let seconds = server.upload_seconds.saturating_add(server.busy_seconds.saturating_mul(pictures));
+    let litter_age = Duration::from_secs(seconds.saturating_add(FROM_UPLOAD_TO_JOB));
     Sweeper::new(jobs.clone(), blobs, configuration.store.retention(), litter_age)
 }
 

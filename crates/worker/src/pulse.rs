@@ -59,7 +59,10 @@ pub(crate) fn end_if_still(pulse: &Arc<Pulse>, patience: Duration, last_words: L
             if now != beats || !pulse.working.load(Ordering::Relaxed) {
                 (beats, since) = (now, Instant::now());
             } else if since.elapsed() > patience {
-                last_words(&format!("the device hangs: no epoch in {} seconds", patience.as_secs()));
+                let why = format!("the device hangs: no epoch in {} seconds", patience.as_secs());
+                // Beside this thread, which is to abort even where nobody takes the words.
+                thread::spawn(move || last_words(&why));
+                thread::sleep(LOOK_EVERY);
                 process::abort();
             }
         }
