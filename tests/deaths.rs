@@ -155,7 +155,7 @@ async fn a_job_whose_device_hangs_fails_after_so_many_workers() {
     })
     .await;
     // An epoch of a picture of this size takes many times longer than a second.
-    let hangs = [("stages", "3000x2500:9"), ("objective", "published")];
+    let hangs = [("stages", "1600x1200:9"), ("objective", "published")];
     let id = id_of(&service.submit(&hangs).await).to_owned();
     let job = service.wait_until_finished(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&Value::from("failed"), &Value::from(2)), "{job:#}");
@@ -196,7 +196,7 @@ async fn a_second_signal_ends_the_service_and_its_workers_at_once() {
     let data = tempfile::tempdir().expect("there is room");
     let first = service_with_long_leases(data.path()).await;
     // Its epochs take so long that no worker could end in good order meanwhile.
-    let slow = [("stages", "3000x2500:9"), ("objective", "published")];
+    let slow = [("stages", "1600x1200:9"), ("objective", "published")];
     let id = id_of(&first.submit(&slow).await).to_owned();
     first.wait_until(&id, |job| job["status"] == "running").await;
     let workers = workers_of(&first);
