@@ -23,7 +23,7 @@ pub struct Settings {
     pub max_stage_pixels: u64,
     /// Epochs of a job at the most, over all of its stages. Default: 20000.
     pub max_epochs: u32,
-    /// Uploads that are received and looked at, at once; further ones wait. Default: 24.
+    /// Uploads that are received and looked at, at once; further ones wait. Default: 16.
     pub max_uploads: NonZeroUsize,
     /// Bytes of memory that pictures may take while they are decoded, all of them together; further ones wait, and one that
     /// takes more is decoded alone. Default: 64 MiB.
@@ -52,7 +52,7 @@ impl Default for Settings {
             max_queued: 1000,
             max_stage_pixels: limits.stage_pixels,
             max_epochs: limits.epochs,
-            max_uploads: const { NonZeroUsize::new(24).unwrap() },
+            max_uploads: const { NonZeroUsize::new(16).unwrap() },
             decode_bytes: const { NonZeroU64::new(64 << 20).unwrap() },
             busy_seconds: 60,
             upload_stall_seconds: 30,
