@@ -192,6 +192,23 @@ async fn workers_outlive_their_supervisor_only_to_hand_their_jobs_back() {
 }
 
 #[tokio::test]
+async fn a_signal_to_all_processes_is_one_wish_to_end() {
+    let data = tempfile::tempdir().expect("there is room");
+    let first = service_with_long_leases(data.path()).await;
+    let id = id_of(&first.submit(LONG).await).to_owned();
+    first.wait_until(&id, in_the_middle).await;
+    first.signal_all(Signal::INT);
+    assert!(first.ended().await.success());
+    let idle = Service::start_with(data.path(), |command| {
+        command.args(["--role", "api"]);
+    })
+    .await;
+    let job = idle.job(&id).await;
+    assert_eq!(job["status"], "queued", "{job:#}");
+    assert!(notices(&job).contains("asked to end"), "it was handed back: {}", notices(&job));
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_the_service_and_its_workers_at_once() {
     let data = tempfile::tempdir().expect("there is room");
     let first = service_with_long_leases(data.path()).await;

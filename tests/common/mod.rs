@@ -121,6 +121,11 @@ impl Service {
         kill_process(self.process_id(), signal).expect("the service is there");
     }
 
+    /// Sends a signal to all of its processes, as a terminal does.
+    pub fn signal_all(&self, signal: Signal) {
+        kill_process_group(self.process_id(), signal).expect("the service is there");
+    }
+
     /// Waits until the service has ended by itself.
     pub async fn ended(mut self) -> ExitStatus {
         let ended = timeout(PATIENCE, self.process.wait()).await.expect("the service ends");

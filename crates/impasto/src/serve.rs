@@ -118,7 +118,8 @@ fn sweeper(configuration: &Configuration, jobs: &JobStore, blobs: BlobStore) -> 
 
 async fn sweep_now_and_then(mut sweeper: Sweeper, shutdown: CancellationToken) -> anyhow::Result<()> {
     loop {
-        match sweeper.sweep().await {
+        let Some(swept) = shutdown.run_until_cancelled(sweeper.sweep()).await else { return Ok(()) };
+        match swept {
             Ok(Swept { jobs: 0, litter: 0 }) => {}
             Ok(Swept { jobs, litter }) => tracing::info!(jobs, litter, "deleted old jobs, and blobs that no job names"),
             Err(error) => tracing::warn!(%error, "could not sweep the stores"),

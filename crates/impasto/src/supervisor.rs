@@ -201,7 +201,8 @@ impl Supervisor {
             if shutdown.run_until_cancelled(sleep(pause)).await.is_none() {
                 return;
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            // Sooner than anybody takes the worker for silent, and the job for the cause.
+            pause = (pause * 2).min(self.lease / 4);
         }
     }
 }

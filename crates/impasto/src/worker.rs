@@ -33,7 +33,8 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
         let signals = Signals::listen()?;
         tokio::select! {
             worked = work(arguments, &configuration, device, &signals) => worked,
-            () = signals.at_once.cancelled() => anyhow::bail!("ended at once by a second signal"),
+            // A terminal or an init system signals the whole group, and then the supervisor does: that is one wish, not two.
+            () = signals.at_once.cancelled(), if !arguments.supervised => anyhow::bail!("ended at once by a second signal"),
         }
     });
     // A thread that hangs on a device, or on a terminal, must not keep the process.

@@ -127,6 +127,6 @@ impl Sweeper {
 fn old_enough<T: Hash + Eq + Clone>(known: &mut HashMap<T, Instant>, found: HashSet<T>, age: Duration) -> Vec<T> {
     known.retain(|thing, _| found.contains(thing));
     let now = Instant::now();
-    let old_enough = |thing: &T| known.entry(thing.clone()).or_insert(now).elapsed() >= age;
+    let old_enough = |thing: &T| now.duration_since(*known.entry(thing.clone()).or_insert(now)) >= age;
     found.into_iter().filter(old_enough).collect()
 }

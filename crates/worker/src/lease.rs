@@ -4,7 +4,10 @@
 use std::time::Instant;
 
 use impasto_jobs::{ClaimError, ClaimKey, JobStore, Standing};
-use tokio::{sync::watch, time::interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{Settings, attempt::Stop};
@@ -33,7 +36,8 @@ impl LeaseKeeper {
 /// Looks whether the job is to stop, and renews the lease when a third of it is over. A store that fails is no reason to
 /// stop: nobody takes a job back meanwhile.
 async fn keep(jobs: JobStore, claim: ClaimKey, settings: Settings, told: watch::Sender<Option<Stop>>) {
-    let mut looks = interval(settings.poll());
+    let mut looks = interval(settings.poll().min(settings.lease() / 6));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_renewal = Instant::now() + settings.lease() / 3;
     loop {
         looks.tick().await;

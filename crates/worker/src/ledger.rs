@@ -52,14 +52,16 @@ impl Ledger {
         self.saves += 1;
         let checkpoint = BlobKey::checkpoint(&self.claim, self.saves);
         let preview = BlobKey::preview(&self.claim, self.saves);
-        let new = [checkpoint.clone(), preview.clone()];
         match self.patience.once(self.write_save(save, &checkpoint, &preview)).await {
             Ok(replaced) => {
                 self.discard(&replaced).await;
                 Ok(())
             }
             Err(error) => {
-                self.discard(&new).await;
+                // A store that did not answer in time may have named them all the same: then they are the sweeper's.
+                if matches!(error, StorageError::Jobs(_) | StorageError::Blobs(_)) {
+                    self.discard(&[checkpoint, preview]).await;
+                }
                 Err(error)
             }
         }
@@ -85,41 +87,33 @@ impl Ledger {
                 Ok(self.jobs.succeed(&self.claim, &result).await?)
             })
             .await;
-        self.tidy(written, std::slice::from_ref(&result)).await
+        self.tidy(written).await
     }
 
     pub async fn fail(&self, error: &JobError) -> Result<(), StorageError> {
         let written = self.patience.with(|| async { Ok(self.jobs.fail(&self.claim, error).await?) }).await;
-        self.tidy(written, &[]).await
+        self.tidy(written).await
     }
 
     pub async fn cancel(&self) -> Result<(), StorageError> {
         let written = self.patience.with(|| async { Ok(self.jobs.cancel(&self.claim).await?) }).await;
-        self.tidy(written, &[]).await
+        self.tidy(written).await
     }
 
     pub async fn hand_back(&self, why: &str) -> Result<(), StorageError> {
         self.patience.with(|| async { Ok(self.jobs.hand_back(&self.claim, why).await?) }).await
     }
 
-    /// Deletes what a write replaced, or, where the claim was lost, what was written in vain.
-    async fn tidy(&self, written: Result<Vec<BlobKey>, StorageError>, new: &[BlobKey]) -> Result<(), StorageError> {
-        match written {
-            Ok(replaced) => {
-                self.discard(&replaced).await;
-                Ok(())
-            }
-            Err(StorageError::Lost) => {
-                self.discard(new).await;
-                Err(StorageError::Lost)
-            }
-            Err(error) => Err(error),
-        }
+    /// Deletes what a write replaced. What was written in vain is the sweeper's: a write that is said to come too late may be
+    /// one that was done before, and was not heard to be.
+    async fn tidy(&self, written: Result<Vec<BlobKey>, StorageError>) -> Result<(), StorageError> {
+        self.discard(&written?).await;
+        Ok(())
     }
 
     /// Deletes blobs that no row names any more. What stays in spite of it the next sweep finds.
     async fn discard(&self, blobs: &[BlobKey]) {
-        if let Err(error) = self.blobs.delete(blobs).await {
+        if let Err(error) = self.patience.once(async { Ok(self.blobs.delete(blobs).await?) }).await {
             tracing::warn!(%error, "blobs that are no longer needed could not be deleted");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{JobId, Status};
+use impasto_jobs::{JobId, Retention, Status, Sweeper};
 
 use crate::common::Test;
 
@@ -38,6 +38,19 @@ async fn while_pictures_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_looks_at_the_queue_are_rarer_than_leases_are_long() {
+    let mut test = Test::new().await;
+    (test.settings.lease_seconds, test.settings.poll_milliseconds) = (1, 60_000);
+    let id = test.submit("32x24:4").await;
+    test.faulty.reads().hold("style");
+    let _worker = test.start();
+    running(&test, id).await;
+    wait_for_renewals(&test, 4).await;
+    test.faulty.reads().end();
+    assert_eq!(test.finished(id).await.status, Status::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_a_checkpoint_or_the_result_is_written() {
     for word in ["checkpoint", "result"] {
         let mut test = Test::new().await;
@@ -64,5 +77,8 @@ async fn a_job_that_is_deleted_while_its_worker_waits_is_dropped() {
     test.jobs.delete(deleted).await.unwrap();
     test.faulty.writes().end();
     assert_eq!(test.finished(next).await.status, Status::Succeeded);
+    // What it wrote in vain goes with the next sweep.
+    let mut sweeper = Sweeper::new(test.jobs.clone(), test.blobs.clone(), Retention::default(), Duration::ZERO);
+    sweeper.sweep().await.unwrap();
     assert!(test.faulty.blobs_named("result").await.iter().all(|name| !name.contains(&deleted.to_string())));
 }
