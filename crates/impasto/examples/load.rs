@@ -3,6 +3,7 @@
 //! ```text
 //! cargo build --release
 //! cargo run --release -p impasto --example load -- pollers      # a poll of a running job a second each
+//! cargo run --release -p impasto --example load -- gzip         # the same by clients that take gzip, as browsers do
 //! cargo run --release -p impasto --example load -- floor        # the same of /healthz: what HTTP itself costs
 //! cargo run --release -p impasto --example load -- long-polls   # one queued job, wait=15
 //! cargo run --release -p impasto --example load -- uploads      # of 9 MB each, all at once
@@ -30,14 +31,15 @@ use tokio::{
 #[tokio::main(worker_threads = 1)]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let load = arguments.next().context("name a load: pollers, floor, long-polls or uploads")?;
+    let load = arguments.next().context("name a load: pollers, gzip, floor, long-polls or uploads")?;
     let mut number = |default| arguments.next().map_or(Ok(default), |text| text.parse::<u64>());
     match load.as_str() {
-        "pollers" => poll(None, number(1000)?, number(30)?).await,
-        "floor" => poll(Some("/healthz"), number(1000)?, number(30)?).await,
+        "pollers" => poll(None, "", number(1000)?, number(30)?).await,
+        "gzip" => poll(None, "Accept-Encoding: gzip\r\n", number(1000)?, number(30)?).await,
+        "floor" => poll(Some("/healthz"), "", number(1000)?, number(30)?).await,
         "long-polls" => poll_long(number(1000)?, number(30)?).await,
         "uploads" => upload(number(200)?, number(60)?).await,
-        other => bail!("there is no load {other}: name pollers, floor, long-polls or uploads"),
+        other => bail!("there is no load {other}: name pollers, gzip, floor, long-polls or uploads"),
     }
 }
 
@@ -119,7 +121,11 @@ impl Client {
     }
 
     async fn get(&mut self, path: &str) -> anyhow::Result<Answer> {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await
+        self.get_with(path, "").await
+    }
+
+    async fn get_with(&mut self, path: &str, header: &str) -> anyhow::Result<Answer> {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n").as_bytes()).await
     }
 
     async fn send(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
@@ -174,8 +180,8 @@ fn form(content: &[u8], style: &[u8], options: &[(&str, &str)]) -> Vec<u8> {
 /// A job that runs for as long as anybody looks, and reports about once a second.
 const ENDLESS: &[(&str, &str)] = &[("stages", "300x200:20000"), ("report_every", "10")];
 
-/// Polls the job that runs meanwhile, or another path.
-async fn poll(path: Option<&str>, clients: u64, seconds: u64) -> anyhow::Result<()> {
+/// Polls the job that runs meanwhile, or another path, with one more header if there is one.
+async fn poll(path: Option<&str>, header: &'static str, clients: u64, seconds: u64) -> anyhow::Result<()> {
     let service = Service::start("all")?;
     let job = format!("/v1/jobs/{}", service.submit(ENDLESS).await?);
     wait_until_it_runs(&service, &job).await?;
@@ -190,7 +196,7 @@ async fn poll(path: Option<&str>, clients: u64, seconds: u64) -> anyhow::Result<
             let mut took = Vec::new();
             for _ in 0..seconds {
                 let asked = Instant::now();
-                let answer = client.get(&path).await?;
+                let answer = client.get_with(&path, header).await?;
                 ensure!(answer.status == 200, "status {}", answer.status);
                 took.push(asked.elapsed());
                 sleep(Duration::from_secs(1).saturating_sub(asked.elapsed())).await;

@@ -1,11 +1,15 @@
 //! Text travels compressed to clients that take gzip.
 
+use std::io::{self, Write};
+
 use axum::{
     extract::Request,
     http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header},
     middleware::Next,
     response::Response,
 };
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
 use tower_http::{
     CompressionLevel,
     compression::{
@@ -21,6 +25,23 @@ const SMALL: u64 = 1024;
 pub(crate) fn layer() -> CompressionLayer<impl Predicate> {
     // Losses and the page lose two thirds at the lowest level, and little more at a higher one.
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(SMALL).and(is_text))
+}
+
+/// `text` as the layer would compress it, for an answer that is given many times; `None` where it is too small.
+pub(crate) fn gzip(text: &[u8]) -> io::Result<Option<Bytes>> {
+    if text.len() as u64 <= SMALL {
+        return Ok(None);
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text)?;
+    Ok(Some(encoder.finish()?.into()))
+}
+
+/// Puts `body`, which [`gzip`] has made, in the place of the response's own; the layer leaves it as it is.
+pub(crate) fn replace(response: &mut Response, body: Bytes) {
+    *response.body_mut() = body.into();
+    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
 }
 
 fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
@@ -41,6 +62,11 @@ pub(crate) async fn choose(mut request: Request, next: Next) -> Response {
         }
     }
     next.run(request).await
+}
+
+/// Whether a request that came through [`choose`] takes gzip.
+pub(crate) fn is_chosen(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT_ENCODING).is_some_and(|coding| coding == "gzip")
 }
 
 /// Whether `Accept-Encoding` allows gzip, by name or, where it is not named, by `*`.

@@ -1,12 +1,12 @@
 //! Jobs as JSON, made once for all who ask while nothing changes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use impasto_jobs::{Job, JobId, Stamp};
 use quick_cache::{Weighter, sync::Cache};
 
-use crate::{app::App, problem::Problem, view::JobView, watcher};
+use crate::{app::App, compression, problem::Problem, view::JobView, watcher};
 
 /// Bytes of JSON that are kept.
 const MOST_BYTES: u64 = 16 << 20;
@@ -17,6 +17,8 @@ const LIKELY_JOBS: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct RenderedJob {
     pub body: Bytes,
+    /// The body for those who take gzip, once somebody has; `None` where it is not worth it.
+    compressed: OnceLock<Option<Bytes>>,
     pub revision: u64,
     pub is_finished: bool,
     /// Seconds after which to ask again; `None` once the job has ended.
@@ -28,7 +30,14 @@ impl RenderedJob {
         let is_finished = job.status.is_finished();
         let view = JobView::from(job);
         let body = serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?.into();
-        Ok(Self { body, revision: view.revision(), is_finished, retry_after: view.retry_after() })
+        let (revision, retry_after) = (view.revision(), view.retry_after());
+        Ok(Self { body, compressed: OnceLock::new(), revision, is_finished, retry_after })
+    }
+
+    /// The body in gzip, made once for all who ask; `None` where it is not worth it.
+    pub fn compressed(&self) -> Option<Bytes> {
+        // Should it fail, which it cannot in memory, the answer goes out as it is.
+        self.compressed.get_or_init(|| compression::gzip(&self.body).ok().flatten()).clone()
     }
 }
 
@@ -41,7 +50,8 @@ struct Bodies;
 
 impl Weighter<(JobId, Stamp), Arc<RenderedJob>> for Bodies {
     fn weight(&self, _: &(JobId, Stamp), job: &Arc<RenderedJob>) -> u64 {
-        job.body.len() as u64
+        // Its compressed form comes later, and is no larger.
+        2 * job.body.len() as u64
     }
 }
 

@@ -12,6 +12,7 @@ use impasto_jobs::{Job, JobId};
 use super::id::Id;
 use crate::{
     app::{App, Shared},
+    compression,
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
     query::Query,
@@ -69,8 +70,16 @@ pub(crate) async fn show(
             job = rendered::job(&app, id).await?;
         }
     }
-    let fresh = !known.has(&tag_of_revision(job.revision));
-    Ok(answer(if fresh { StatusCode::OK } else { StatusCode::NOT_MODIFIED }, &job))
+    if known.has(&tag_of_revision(job.revision)) {
+        return Ok(answer(StatusCode::NOT_MODIFIED, &job));
+    }
+    let mut response = answer(StatusCode::OK, &job);
+    if compression::is_chosen(&headers)
+        && let Some(body) = job.compressed()
+    {
+        compression::replace(&mut response, body);
+    }
+    Ok(response)
 }
 
 /// The job `id`, which has to be there.

@@ -51,3 +51,24 @@ async fn pictures_and_short_answers_travel_as_they_are() {
         assert!(!is_gzip(&server.get_with(path, "accept-encoding", "gzip").await), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_job_is_compressed_as_it_is_now() {
+    let server = Server::start().await;
+    let path = path_of(&server.submitted().await);
+    let claim = server.claim().await;
+    for epoch in 1..=20 {
+        server.jobs.record_progress(&claim.key, &entry(1, epoch)).await.unwrap();
+        let response = server.get_with(&path, "accept-encoding", "gzip").await;
+        assert!(is_gzip(&response));
+        let tag = header(response.headers(), "etag").to_owned();
+        let compressed = response.bytes().await.unwrap();
+        assert_eq!(header(server.get(&path).await.headers(), "etag"), tag);
+        let job: serde_json::Value = serde_json::from_reader(GzDecoder::new(&compressed[..])).unwrap();
+        assert_eq!(job["progress"]["epoch"], epoch);
+        assert_eq!(tag, format!("W/\"{}\"", job["revision"]));
+        let response = server.request(reqwest::Method::GET, &path).header("accept-encoding", "gzip");
+        let response = response.header("if-none-match", &tag).send().await.unwrap();
+        assert_eq!((response.status(), is_gzip(&response)), (StatusCode::NOT_MODIFIED, false));
+    }
+}
