@@ -63,7 +63,7 @@ enum Moment {
 
 fn moment(rng: &mut Rng) -> (Victim, Moment) {
     let mut within = |milliseconds: u64| Duration::from_micros(rng.u64(0..milliseconds * 1000));
-    let (soon, later, upload) = (within(150), within(1500), within(30));
+    let (soon, later, upload) = (within(20), within(1500), within(30));
     let moment = match rng.u8(0..10) {
         0 => Moment::StartUp(soon),
         1 | 2 => Moment::Later(later),

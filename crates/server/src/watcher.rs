@@ -101,6 +101,7 @@ pub(crate) async fn watch(app: Shared) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut earliest = Instant::now();
+    let _closes = Closing(&app.watcher);
     loop {
         let due = tokio::select! {
             () = app.watcher.wake.notified() => false,
@@ -111,8 +112,15 @@ pub(crate) async fn watch(app: Shared) {
         earliest = Instant::now() + GATHER;
         look(&app, due).await;
     }
-    let mut asked = app.watcher.asked();
-    *asked = Asked { closed: true, ..Asked::default() };
+}
+
+/// Lets nobody wait for a look that will not come, however the looks ended.
+struct Closing<'a>(&'a Watcher);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        *self.0.asked() = Asked { closed: true, ..Asked::default() };
+    }
 }
 
 /// Puts `answer` in the place of what was told before; whether that is worth waking those who wait.
