@@ -6,7 +6,10 @@ use std::path::Path;
 
 use common::{
     Service, id_of,
-    jobs::{ENDLESS, LONG, SHORT, in_the_middle, notices, reported, result, service, undisturbed_picture},
+    jobs::{
+        ENDLESS, LONG, SHORT, idle_service, in_the_middle, notices, painting, reported, result, service, service_with,
+        undisturbed_picture,
+    },
     processes::{signal_workers, stop_workers_between_writes, workers_of},
 };
 use rustix::process::{Signal, test_kill_process};
@@ -56,11 +59,7 @@ async fn a_service_that_is_asked_to_end_hands_its_job_back() {
     first.wait_until(&id, in_the_middle).await;
     assert!(first.stop_gently().await.success());
 
-    // Nobody works here: what is seen is what the worker left behind.
-    let idle = Service::start_with(data.path(), |command| {
-        command.args(["--role", "api"]);
-    })
-    .await;
+    let idle = idle_service(data.path()).await;
     let job = idle.job(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&Value::from("queued"), &Value::from(1)), "{job:#}");
     assert!(idle.stop_gently().await.success());
@@ -84,12 +83,7 @@ async fn a_worker_that_lost_its_lease_changes_nothing() {
     stop_workers_between_writes(&service).await;
 
     // Another worker, on the same stores: once the lease is over it takes the job and finishes it.
-    let other = Service::start_with(data.path(), |command| {
-        command.args(["--role", "all"]);
-        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
-        command.env("IMPASTO__WORKERS__LEASE_SECONDS", "2");
-    })
-    .await;
+    let other = common::jobs::service(data.path(), "cpu").await;
     other.wait_until(&id, |job| job["attempt"] == 2).await;
     service.signal(Signal::CONT);
     signal_workers(&service, Signal::CONT);
@@ -107,13 +101,7 @@ async fn status_of_an_order(service: &Service) -> reqwest::StatusCode {
 
 /// A service whose workers' leases outlast any test.
 async fn service_with_long_leases(data: &Path) -> Service {
-    Service::start_with(data, |command| {
-        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
-        command.env("IMPASTO__WORKERS__CHECKPOINT_SECONDS", "0");
-        command.env("IMPASTO__WORKERS__LEASE_SECONDS", "3600");
-        command.env("IMPASTO__WORKERS__THREADS", "1");
-    })
-    .await
+    service_with(data, &[("WORKERS__LEASE_SECONDS", "3600")]).await
 }
 
 #[tokio::test]
@@ -147,13 +135,7 @@ async fn a_worker_that_hangs_is_killed_and_its_job_goes_on() {
 #[tokio::test]
 async fn a_job_whose_device_hangs_fails_after_so_many_workers() {
     let data = tempfile::tempdir().expect("there is room");
-    let service = Service::start_with(data.path(), |command| {
-        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
-        command.env("IMPASTO__WORKERS__THREADS", "1");
-        command.env("IMPASTO__WORKERS__STALL_SECONDS", "1");
-        command.env("IMPASTO__WORKERS__MOST_CRASHES", "2");
-    })
-    .await;
+    let service = service_with(data.path(), &[("WORKERS__STALL_SECONDS", "1"), ("WORKERS__MOST_CRASHES", "2")]).await;
     // An epoch of a picture of this size takes many times longer than a second.
     let hangs = [("stages", "1600x1200:9"), ("objective", "published")];
     let id = id_of(&service.submit(&hangs).await).to_owned();
@@ -174,10 +156,7 @@ async fn workers_outlive_their_supervisor_only_to_hand_their_jobs_back() {
     first.wait_until(&id, in_the_middle).await;
     let workers = workers_of(&first);
     first.signal(Signal::KILL);
-    let idle = Service::start_with(data.path(), |command| {
-        command.args(["--role", "api"]);
-    })
-    .await;
+    let idle = idle_service(data.path()).await;
     let job = idle.wait_until(&id, |job| job["status"] == "queued").await;
     assert!(notices(&job).contains("asked to end"), "{}", notices(&job));
     for worker in workers {
@@ -199,10 +178,7 @@ async fn a_signal_to_all_processes_is_one_wish_to_end() {
     first.wait_until(&id, in_the_middle).await;
     first.signal_all(Signal::INT);
     assert!(first.ended().await.success());
-    let idle = Service::start_with(data.path(), |command| {
-        command.args(["--role", "api"]);
-    })
-    .await;
+    let idle = idle_service(data.path()).await;
     let job = idle.job(&id).await;
     assert_eq!(job["status"], "queued", "{job:#}");
     assert!(notices(&job).contains("asked to end"), "it was handed back: {}", notices(&job));
@@ -226,10 +202,7 @@ async fn a_second_signal_ends_the_service_and_its_workers_at_once() {
             tokio::task::yield_now().await;
         }
     }
-    let second = Service::start_with(data.path(), |command| {
-        command.args(["--role", "api"]);
-    })
-    .await;
+    let second = idle_service(data.path()).await;
     second.wait_until(&id, |job| job["status"] == "queued").await;
 }
 
@@ -237,14 +210,7 @@ async fn a_second_signal_ends_the_service_and_its_workers_at_once() {
 async fn storage_that_fails_is_waited_for_and_blames_nobody() {
     let data = tempfile::tempdir().expect("there is room");
     let whole = undisturbed_picture(data.path(), LONG);
-    let service = Service::start_with(data.path(), |command| {
-        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
-        command.env("IMPASTO__WORKERS__CHECKPOINT_SECONDS", "0");
-        command.env("IMPASTO__WORKERS__STORAGE_SECONDS", "1");
-        command.env("IMPASTO__WORKERS__MOST_CRASHES", "1");
-        command.env("IMPASTO__WORKERS__THREADS", "1");
-    })
-    .await;
+    let service = service_with(data.path(), &[("WORKERS__STORAGE_SECONDS", "1"), ("WORKERS__MOST_CRASHES", "1")]).await;
     let id = id_of(&service.submit(LONG).await).to_owned();
     service.wait_until(&id, in_the_middle).await;
     // A file in the place of the folder: nothing can be read or written under it.
@@ -277,12 +243,8 @@ async fn storage_that_fails_is_waited_for_and_blames_nobody() {
 async fn a_full_disk_is_waited_for() {
     let data = tempfile::tempdir().expect("there is room");
     let whole = undisturbed_picture(data.path(), LONG);
-    let started = Service::start_on_small_disk(data.path(), 8, |command| {
-        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
-        command.env("IMPASTO__WORKERS__CHECKPOINT_SECONDS", "0");
-        command.env("IMPASTO__WORKERS__MOST_CRASHES", "1");
-        command.env("IMPASTO__WORKERS__THREADS", "1");
-    });
+    let started =
+        Service::start_on_small_disk(data.path(), 8, |command| painting(command, &[("WORKERS__MOST_CRASHES", "1")]));
     let Some(service) = started.await else {
         return println!("SKIPPED: this machine lets nobody mount a disk in a namespace of his own");
     };

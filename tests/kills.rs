@@ -14,7 +14,7 @@ use std::{
 
 use common::{
     Service, id_of, is_finished,
-    jobs::{result, undisturbed_picture},
+    jobs::{result, service_with, undisturbed_picture},
     pictures,
     processes::workers_of,
 };
@@ -103,15 +103,8 @@ fn from_environment(name: &str, default: u64) -> u64 {
 }
 
 async fn start(data: &Path) -> Service {
-    Service::start_with(data, |command| {
-        command.env("IMPASTO__WORKERS__DEVICES", "cpu");
-        command.env("IMPASTO__WORKERS__CHECKPOINT_SECONDS", "0");
-        command.env("IMPASTO__WORKERS__LEASE_SECONDS", "5");
-        // They are killed from outside, and no job is to answer for it.
-        command.env("IMPASTO__WORKERS__MOST_CRASHES", "1000");
-        command.env("IMPASTO__WORKERS__THREADS", "1");
-    })
-    .await
+    // They are killed from outside, and no job is to answer for it.
+    service_with(data, &[("WORKERS__LEASE_SECONDS", "5"), ("WORKERS__MOST_CRASHES", "1000")]).await
 }
 
 /// The jobs that were accepted, each with the number of its recipe.

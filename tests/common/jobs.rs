@@ -14,15 +14,28 @@ pub const SHORT: &[(&str, &str)] = &[("stages", "32x24:4"), ("report_every", "2"
 /// One that nobody waits for to end.
 pub const ENDLESS: &[(&str, &str)] = &[("stages", "64x48:20000"), ("report_every", "1")];
 
-/// A service that saves a checkpoint after every epoch, so that hardly anything is done twice.
+/// A service that saves a checkpoint after every epoch, so that hardly anything is done twice, with these settings besides,
+/// such as `("WORKERS__LEASE_SECONDS", "2")`.
+pub async fn service_with(data: &Path, settings: &[(&str, &str)]) -> Service {
+    Service::start_with(data, |command| painting(command, settings)).await
+}
+
+/// What `service_with` adds to a service that is started otherwise.
+pub fn painting(command: &mut Command, settings: &[(&str, &str)]) {
+    let usual = [("WORKERS__DEVICES", "cpu"), ("WORKERS__CHECKPOINT_SECONDS", "0"), ("WORKERS__THREADS", "1")];
+    for (name, value) in usual.iter().chain(settings) {
+        command.env(format!("IMPASTO__{name}"), value);
+    }
+}
+
+/// The same with short leases, and a worker for each of these devices.
 pub async fn service(data: &Path, devices: &str) -> Service {
-    Service::start_with(data, |command| {
-        command.env("IMPASTO__WORKERS__DEVICES", devices);
-        command.env("IMPASTO__WORKERS__CHECKPOINT_SECONDS", "0");
-        command.env("IMPASTO__WORKERS__LEASE_SECONDS", "2");
-        command.env("IMPASTO__WORKERS__THREADS", "1");
-    })
-    .await
+    service_with(data, &[("WORKERS__LEASE_SECONDS", "2"), ("WORKERS__DEVICES", devices)]).await
+}
+
+/// A service on whose data nobody works: what is seen is what the workers of another left behind.
+pub async fn idle_service(data: &Path) -> Service {
+    Service::start_with(data, |command| _ = command.args(["--role", "api"])).await
 }
 
 /// What a job of these options gives when nothing disturbs it, by the command line's way to the same engine.

@@ -68,6 +68,12 @@ impl Job {
     /// The losses that a job carries at the most, its latest ones not counted.
     pub const MOST_LOSSES: u64 = 200;
 
+    /// Its stamp, as [`JobStore::stamps`](crate::JobStore::stamps) tells it.
+    pub fn stamp(&self) -> Stamp {
+        let (revision, queue_position) = (self.revision, self.queue_position);
+        Stamp { revision, queue_position, has_begun: self.fingerprint.is_some() }
+    }
+
     /// The progress entry made last.
     pub fn latest(&self) -> Option<&ProgressEntry> {
         self.stage_ends.last()

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
-use impasto_jobs::{BlobStore, JobStore};
+use impasto_jobs::{BlobStore, Job, JobId, JobStore};
 use impasto_recipe::BackboneChoice;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
@@ -15,6 +15,7 @@ use crate::{
     bounds::Bounds,
     layers,
     metrics::Metrics,
+    problem::Problem,
     readiness::Readiness,
     rendered::RenderedJobs,
     routes,
@@ -73,6 +74,11 @@ pub(crate) struct App {
 pub(crate) type Shared = Arc<App>;
 
 impl App {
+    /// The job `id`, which has to be there.
+    pub async fn find_job(&self, id: JobId) -> Result<Job, Problem> {
+        self.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
+    }
+
     /// What `auto` means; itself, where nobody has said.
     pub fn default_backbone(&self) -> BackboneChoice {
         let default = self.backbones.iter().find(|backbone| backbone.default);

@@ -61,13 +61,21 @@ impl Default for RenderedJobs {
     }
 }
 
-async fn found(app: &App, id: JobId) -> Result<Job, Problem> {
-    app.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
-}
-
 /// The job `id` as it is now.
 pub(crate) async fn job(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
     let stamp = watcher::stamp(app, id).await?;
-    let render = async { Ok(Arc::new(RenderedJob::of(found(app, id).await?)?)) };
-    app.rendered.0.get_or_insert_async(&(id, stamp), render).await
+    match app.rendered.0.get_value_or_guard_async(&(id, stamp)).await {
+        Ok(rendered) => Ok(rendered),
+        Err(guard) => {
+            let job = app.find_job(id).await?;
+            // It may have changed since its stamp was told. Then it is not what the next one with that stamp is to see.
+            let is_current = job.stamp() == stamp;
+            let rendered = Arc::new(RenderedJob::of(job)?);
+            if is_current {
+                // Whoever holds the guard is alone; it refuses only what was removed meanwhile.
+                drop(guard.insert(rendered.clone()));
+            }
+            Ok(rendered)
+        }
+    }
 }

@@ -206,6 +206,7 @@ async fn stamps_tell_what_changes() {
         let stamp = stamps[&id];
         assert_eq!((stamp.revision, stamp.queue_position), (job.revision, job.queue_position));
         assert_eq!(stamp.has_begun, job.fingerprint.is_some());
+        assert_eq!(stamp, job.stamp());
     }
     assert_eq!(stamps[&ids[4]].queue_position, Some(3));
     assert!(test.store.stamps(&[]).await.unwrap().is_empty());

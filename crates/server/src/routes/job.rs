@@ -7,11 +7,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::{Job, JobId};
 
 use super::id::Id;
 use crate::{
-    app::{App, Shared},
+    app::Shared,
     compression,
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
@@ -80,11 +79,6 @@ pub(crate) async fn show(
         compression::replace(&mut response, body);
     }
     Ok(response)
-}
-
-/// The job `id`, which has to be there.
-pub(crate) async fn find(app: &App, id: JobId) -> Result<Job, Problem> {
-    app.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
 }
 
 /// The job, with its tag and the time after which to ask again; a 304 says those alone.

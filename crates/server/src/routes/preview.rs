@@ -8,7 +8,7 @@ use axum::{
 use impasto_jobs::BlobError;
 use impasto_picture::Format;
 
-use super::{id::Id, job, result::not_ready};
+use super::{id::Id, result::not_ready};
 use crate::{
     app::Shared,
     pictures::PictureFile,
@@ -39,7 +39,7 @@ const TRIES: usize = 3;
 )]
 pub(crate) async fn preview(State(app): State<Shared>, Id(id): Id) -> Result<Response, Problem> {
     for _ in 0..TRIES {
-        let job = job::find(&app, id).await?;
+        let job = app.find_job(id).await?;
         let Some(key) = job.preview else {
             return Err(not_ready(format!("the job is {}, and no picture of it has been saved yet", job.status)));
         };

@@ -8,7 +8,7 @@ use axum::{
 use impasto_jobs::{BlobError, BlobKey, Job, Status};
 use impasto_picture::Format;
 
-use super::{id::Id, job};
+use super::id::Id;
 use crate::{
     app::{App, Shared},
     conditional::{Known, weak},
@@ -59,7 +59,7 @@ pub(crate) async fn result(
     let format = query.take::<Format>("format")?;
     query.nothing_else("format")?;
     let format = format.unwrap_or_else(|| format::preferred(&headers));
-    let job = job::find(&app, id).await?;
+    let job = app.find_job(id).await?;
     let key = finished(&job)?;
     let tag = weak(&format!("{id}-{format}"));
     let caching = [
