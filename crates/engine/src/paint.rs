@@ -265,7 +265,7 @@ impl Run<'_> {
         let weighed = self.subject.styles.iter().zip(&self.recipe.style_weights);
         weighed
             .map(|(picture, &weight)| {
-                let size = self.recipe.style_fit.size_of(picture.size(), stage);
+                let size = self.recipe.style_size(picture.size(), stage);
                 let image = self.image_of(picture, Canvas::without_margin(size))?;
                 Ok(WeighedStyle { image, weight })
             })

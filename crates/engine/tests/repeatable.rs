@@ -7,7 +7,7 @@ use impasto_engine::{
     Subject, vgg::Architecture,
 };
 use impasto_picture::{Filter, Format, Picture};
-use impasto_recipe::{Limits, Options, Position, Precision, ProgressEntry, Recipe, Size};
+use impasto_recipe::{Inputs, Limits, Options, Position, Precision, ProgressEntry, Recipe, Size};
 use support::{SplitMix64, seeded};
 
 fn picture(seed: u64, size: Size) -> Picture {
@@ -26,7 +26,7 @@ fn recipe(pairs: &[(&str, &str)]) -> Recipe {
     for (name, text) in pairs {
         options.set(name, text).unwrap();
     }
-    options.resolve(Size::new(51, 38), 2, &Limits::default()).unwrap()
+    options.resolve(&Inputs::new(Size::new(51, 38), 2), &Limits::default()).unwrap()
 }
 
 fn two_stages(objective: &str) -> Recipe {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use impasto_engine::{Engine, Flow, Observer, Snapshot, Subject};
 use impasto_picture::Picture;
-use impasto_recipe::{Limits, Options, Preset, ProgressEntry, Recipe, Size, Stage};
+use impasto_recipe::{Inputs, Limits, Options, Preset, ProgressEntry, Recipe, Size, Stage};
 use impasto_weights::Store;
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ fn recipe(size: Size, epochs: u32) -> anyhow::Result<Recipe> {
         report_every: Some(epochs),
         ..Options::default()
     };
-    Ok(options.resolve(size, 1, &Limits { stage_pixels: u64::MAX, ..Limits::default() })?)
+    Ok(options.resolve(&Inputs::new(size, 1), &Limits { stage_pixels: u64::MAX, ..Limits::default() })?)
 }
 
 /// A picture with something in it at every scale, the same each time.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use impasto_engine::{Engine, Flow, Observer, Outcome, Snapshot, Subject};
 use impasto_picture::{DecodeLimits, Format, Picture};
-use impasto_recipe::{Limits, OptionError, Options, ProgressEntry, Recipe};
+use impasto_recipe::{Inputs, Limits, OptionError, Options, ProgressEntry, Recipe};
 use impasto_weights::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -23,12 +23,15 @@ pub fn run(arguments: &StylizeArguments) -> anyhow::Result<()> {
     let options = arguments.recipe.options().map_err(flag_error)?;
     let options = Options { precision: Some(arguments.engine.precision), ..options };
     let content = open(&arguments.content)?;
-    let recipe = options.resolve(content.size(), arguments.style.len(), &UNLIMITED).map_err(flag_error)?;
+    let weights = Store::new(configuration.weights);
+    let (automatic, _) = weights.resolve(arguments.engine.backbone)?;
+    let inputs = Inputs { automatic, ..Inputs::new(content.size(), arguments.style.len()) };
+    let recipe = options.resolve(&inputs, &UNLIMITED).map_err(flag_error)?;
     let mut subject = Subject::new(&recipe, content);
     for style in &arguments.style {
         subject.add_style(&recipe, open(style)?);
     }
-    let backbone = Store::new(configuration.weights).load(arguments.engine.backbone, &|| {})?;
+    let backbone = weights.load(recipe.backbone.into(), &|| {})?;
     let engine = Engine::new(backbone, &arguments.engine.settings())?;
     let mut teller = Teller::new(arguments.losses, &recipe, &engine);
     let outcome = engine.paint(&recipe, &subject, None, &mut teller)?;

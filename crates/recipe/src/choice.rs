@@ -1,5 +1,7 @@
 //! The options that are one name out of a few.
 
+use crate::vgg::Architecture;
+
 /// A name that is none of those an option knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not one of {}", known.join(", "))]
@@ -61,6 +63,62 @@ named! {
 }
 
 named! {
+    /// How four features become one between two blocks.
+    PoolingChoice {
+        /// The greatest of them.
+        Maximum = "max",
+        /// Their mean.
+        Average = "average",
+        /// Their Euclidean length.
+        L2 = "l2",
+    }
+}
+
+impl PoolingChoice {
+    /// The one that goes with an objective.
+    pub(crate) fn of(objective: Objective) -> Self {
+        match objective {
+            Objective::Published => Self::Maximum,
+            Objective::Relative => Self::L2,
+        }
+    }
+}
+
+named! {
+    /// What the first stage starts from.
+    Init {
+        /// The photograph.
+        Content = "content",
+        /// Noise, which `seed` makes repeatable.
+        Noise = "noise",
+        /// A picture given with the request.
+        Picture = "picture",
+    }
+}
+
+named! {
+    /// Whose colours the result has.
+    Colours {
+        /// The painting's, as the style loss brings them in.
+        Style = "style",
+        /// The photograph's: the result keeps its own luminance alone.
+        Content = "content",
+        /// The painting's, brought to the mean and covariance of the photograph's first.
+        Matched = "matched",
+    }
+}
+
+named! {
+    /// What becomes of the photograph's transparency.
+    Alpha {
+        /// The result has it too.
+        Keep = "keep",
+        /// The photograph is laid on white.
+        White = "white",
+    }
+}
+
+named! {
     /// Whose features are compared.
     BackboneChoice {
         /// VGG-19 where its weights are at hand, else the built-in VGG-16.
@@ -69,6 +127,26 @@ named! {
         Vgg16 = "vgg16",
         /// torchvision's ImageNet VGG-19.
         Vgg19 = "vgg19",
+    }
+}
+
+impl From<Architecture> for BackboneChoice {
+    fn from(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::Vgg16 => Self::Vgg16,
+            Architecture::Vgg19 => Self::Vgg19,
+        }
+    }
+}
+
+impl BackboneChoice {
+    /// The network that is meant, where `auto` stands for `automatic`.
+    pub fn or(self, automatic: Architecture) -> Architecture {
+        match self {
+            Self::Auto => automatic,
+            Self::Vgg16 => Architecture::Vgg16,
+            Self::Vgg19 => Architecture::Vgg19,
+        }
     }
 }
 

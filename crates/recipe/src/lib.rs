@@ -6,6 +6,8 @@
 mod canvas;
 mod choice;
 mod fingerprint;
+mod inputs;
+mod layers;
 mod options;
 mod preset;
 mod progress;
@@ -13,10 +15,15 @@ mod recipe;
 mod size;
 mod style_fit;
 mod time_left;
+pub mod vgg;
 
 pub use canvas::Canvas;
-pub use choice::{BackboneChoice, Objective, OptimiserChoice, Precision, UnknownName};
+pub use choice::{
+    Alpha, BackboneChoice, Colours, Init, Objective, OptimiserChoice, PoolingChoice, Precision, UnknownName,
+};
 pub use fingerprint::Fingerprint;
+pub use inputs::Inputs;
+pub use layers::{LayerOption, LayerWeight};
 pub use options::{OptionError, Options};
 pub use preset::Preset;
 pub use progress::{Position, ProgressEntry};

@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use crate::{BackboneChoice, Objective, OptimiserChoice, Precision, Preset, SizeOption, Stage};
+use crate::{
+    Alpha, BackboneChoice, Colours, Init, LayerOption, Objective, OptimiserChoice, PoolingChoice, Precision, Preset,
+    SizeOption, Stage,
+};
 
 /// An option that cannot be, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +39,23 @@ pub struct Options {
     pub epochs: Option<u32>,
     /// Whose features are compared.
     pub backbone: Option<BackboneChoice>,
+    /// The convolutions where the content is compared; the objective's own if left out.
+    pub content_layers: Option<Vec<LayerOption>>,
+    /// The convolutions where the style is compared; the objective's own if left out. One without a weight counts what it does in
+    /// the objective's own choice, or would.
+    pub style_layers: Option<Vec<LayerOption>>,
+    /// How features are pooled; the objective's own way if left out.
+    pub pooling: Option<PoolingChoice>,
+    /// What the first stage starts from; the picture that is given for it, else the photograph.
+    pub init: Option<Init>,
+    /// What noise is made of; 0 if left out.
+    pub seed: Option<u32>,
+    /// The painting's size beside the picture's, from 0.25 to 4: how large its strokes come out; 1 if left out.
+    pub style_scale: Option<f64>,
+    /// Whose colours the result has; the painting's if left out.
+    pub colours: Option<Colours>,
+    /// What becomes of the photograph's transparency; it is kept if left out.
+    pub alpha: Option<Alpha>,
     /// How far the result goes from the photograph, from 0, the photograph in the painting's tones, to 1, a free painting;
     /// 0.5 if left out. It sets the weight of the style loss, whatever the objective; excludes `style_weight`.
     pub strength: Option<f64>,
@@ -66,6 +86,14 @@ impl Options {
         "stages",
         "epochs",
         "backbone",
+        "content_layers",
+        "style_layers",
+        "pooling",
+        "init",
+        "seed",
+        "style_scale",
+        "colours",
+        "alpha",
         "strength",
         "content_weight",
         "style_weight",
@@ -77,18 +105,28 @@ impl Options {
         "precision",
     ];
 
-    /// Sets the option called `name` from text, as a form field gives it.
+    /// Sets the option called `name` from text, as a form field gives it. Blank text counts as not given: browsers send the
+    /// fields that nobody has filled in.
     ///
     /// # Errors
     /// When there is no such option, when it was set before, or when `text` is no value for it.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), OptionError> {
         match name {
+            known if text.trim().is_empty() && Self::NAMES.contains(&known) => Ok(()),
             "preset" => put(&mut self.preset, name, parse(text)),
             "objective" => put(&mut self.objective, name, parse(text)),
             "size" => put(&mut self.size, name, parse(text)),
             "stages" => put(&mut self.stages, name, list(text)),
             "epochs" => put(&mut self.epochs, name, count(text)),
             "backbone" => put(&mut self.backbone, name, parse(text)),
+            "content_layers" => put(&mut self.content_layers, name, list(text)),
+            "style_layers" => put(&mut self.style_layers, name, list(text)),
+            "pooling" => put(&mut self.pooling, name, parse(text)),
+            "init" => put(&mut self.init, name, parse(text)),
+            "seed" => put(&mut self.seed, name, seed(text)),
+            "style_scale" => put(&mut self.style_scale, name, number(text)),
+            "colours" => put(&mut self.colours, name, parse(text)),
+            "alpha" => put(&mut self.alpha, name, parse(text)),
             "strength" => put(&mut self.strength, name, number(text)),
             "content_weight" => put(&mut self.content_weight, name, number(text)),
             "style_weight" => put(&mut self.style_weight, name, number(text)),
@@ -129,6 +167,10 @@ fn count(text: &str) -> Result<u32, String> {
     crate::size::whole(text.trim()).filter(|&n| n > 0).ok_or_else(|| format!("'{text}' is no whole number above 0"))
 }
 
-fn number(text: &str) -> Result<f64, String> {
+fn seed(text: &str) -> Result<u32, String> {
+    crate::size::whole(text.trim()).ok_or_else(|| format!("'{text}' is no whole number from 0 to {}", u32::MAX))
+}
+
+pub(crate) fn number(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| format!("'{text}' is no number"))
 }

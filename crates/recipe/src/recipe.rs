@@ -5,10 +5,12 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BackboneChoice, Canvas, Objective, OptimiserChoice, OptionError, Options, Position, Precision, Preset, Size,
-    SizeOption, StyleFit,
+    Alpha, BackboneChoice, Canvas, Colours, Init, Inputs, LayerWeight, Objective, OptimiserChoice, OptionError,
+    Options, PoolingChoice, Position, Precision, Preset, Size, SizeOption, StyleFit,
+    layers::Looks,
     preset::{Plan, SHORTEST_SIDE},
     size::whole,
+    vgg::Architecture,
 };
 
 /// One image size of a recipe.
@@ -94,63 +96,98 @@ pub struct Recipe {
     pub preset: Preset,
     /// What is compared.
     pub objective: Objective,
+    /// Where the content is compared, in the network's order.
+    pub content_layers: Vec<LayerWeight>,
+    /// Where the style is compared, in the network's order.
+    pub style_layers: Vec<LayerWeight>,
+    /// How features are pooled.
+    pub pooling: PoolingChoice,
     /// The image sizes in order, at least one.
     pub stages: Vec<Stage>,
+    /// What the first stage starts from.
+    pub init: Init,
+    /// What noise is made of.
+    pub seed: u32,
     /// How the style images are brought to a stage's size.
     pub style_fit: StyleFit,
+    /// By how much their sides are longer than those of the stage.
+    pub style_scale: f64,
+    /// Whose colours the result has.
+    pub colours: Colours,
+    /// What becomes of the content image's transparency.
+    pub alpha: Alpha,
     /// What each loss counts.
     pub weights: LossWeights,
     /// What each style counts; they add up to 1.
     pub style_weights: Vec<f64>,
     /// What moves the pixels.
-    #[serde(default = "adam")]
     pub optimiser: OptimiserChoice,
     /// Adam's rate at the start of each stage, or the size of L-BFGS's first step.
     pub learning_rate: f64,
     /// Epochs from one progress entry to the next.
     pub report_every: u32,
     /// Whose features are compared.
-    pub backbone: BackboneChoice,
+    pub backbone: Architecture,
     /// The number format of the convolutions.
     pub precision: Precision,
 }
 
-/// What a recipe means that was written down before there was a choice.
-fn adam() -> OptimiserChoice {
-    OptimiserChoice::Adam
-}
-
 impl Options {
-    /// The recipe that these options mean for a content image of size `content` and `styles` style images.
+    /// The recipe that these options mean for pictures like `inputs`.
     ///
     /// # Errors
     /// Names the option at fault when options exclude each other, a number is out of its range, a stage is under 16x16
-    /// or beyond `limits`, or the style weights are not one for each style.
-    pub fn resolve(&self, content: Size, styles: usize, limits: &Limits) -> Result<Recipe, OptionError> {
+    /// or beyond `limits`, the network has no such layer, or the style weights are not one for each style.
+    pub fn resolve(&self, inputs: &Inputs, limits: &Limits) -> Result<Recipe, OptionError> {
+        inputs.check_masks()?;
         let preset = self.preset.unwrap_or(Preset::Paint);
         let plan = preset.plan();
         let objective = self.objective.unwrap_or(plan.objective);
-        let stages = self.resolve_stages(plan, content)?;
+        let backbone = self.backbone.unwrap_or(BackboneChoice::Auto).or(inputs.automatic);
+        let init = self.resolve_init(inputs)?;
+        let stages = self.resolve_stages(plan, inputs)?;
         check_stages(&stages, objective, limits)?;
-        let keeps_shape = matches!(self.size.unwrap_or(plan.size), SizeOption::Longest(_)) && self.stages.is_none();
-        let style_fit =
-            if objective == Objective::Relative || keeps_shape { StyleFit::Keep } else { StyleFit::Stretch };
+        let exact = matches!(self.size.unwrap_or(plan.size), SizeOption::Exact(_)) || self.stages.is_some();
+        let style_fit = if objective == Objective::Published && exact { StyleFit::Stretch } else { StyleFit::Keep };
         Ok(Recipe {
             preset,
             objective,
-            stages,
+            content_layers: Looks::Content.resolve(self.content_layers.as_deref(), objective, backbone)?,
+            style_layers: Looks::Style.resolve(self.style_layers.as_deref(), objective, backbone)?,
+            pooling: self.pooling.unwrap_or(PoolingChoice::of(objective)),
+            init,
+            seed: self.seed.unwrap_or(0),
             style_fit,
+            style_scale: self.resolve_style_scale(&stages, limits)?,
+            stages,
+            colours: self.colours.unwrap_or(Colours::Style),
+            alpha: self.alpha.unwrap_or(Alpha::Keep),
             weights: self.resolve_weights(objective)?,
-            style_weights: self.resolve_style_weights(styles)?,
+            style_weights: self.resolve_style_weights(inputs.styles)?,
             optimiser: self.optimiser.unwrap_or(plan.optimiser),
             learning_rate: positive("learning_rate", self.learning_rate.unwrap_or(plan.learning_rate))?,
             report_every: self.report_every.unwrap_or(plan.report_every).max(1),
-            backbone: self.backbone.unwrap_or(BackboneChoice::Auto),
+            backbone,
             precision: self.precision.unwrap_or(Precision::Auto),
         })
     }
 
-    fn resolve_stages(&self, plan: &Plan, content: Size) -> Result<Vec<Stage>, OptionError> {
+    fn resolve_init(&self, inputs: &Inputs) -> Result<Init, OptionError> {
+        match (self.init, inputs.initial) {
+            (None, None) => Ok(Init::Content),
+            (None | Some(Init::Picture), Some(_)) => Ok(Init::Picture),
+            (Some(Init::Picture), None) => {
+                Err(OptionError::new("init", "there is no picture to start from: give one as initial"))
+            }
+            (Some(init), None) => Ok(init),
+            (Some(init), Some(_)) => Err(OptionError::new(
+                "init",
+                format!("says {init}, and a picture to start from is given: leave one out"),
+            )),
+        }
+    }
+
+    fn resolve_stages(&self, plan: &Plan, inputs: &Inputs) -> Result<Vec<Stage>, OptionError> {
         if let Some(stages) = &self.stages {
             let excluded = self.size.map(|_| "size").or(self.epochs.map(|_| "epochs"));
             return match excluded {
@@ -160,11 +197,20 @@ impl Options {
                 None => Ok(stages.clone()),
             };
         }
-        let final_size = match self.size.unwrap_or(plan.size) {
-            SizeOption::Longest(side) => content.with_longest_side(side),
-            SizeOption::Exact(size) => size,
+        let content = inputs.content;
+        let final_size = match (self.size, plan.size) {
+            (None, SizeOption::Longest(side)) => roomy(content, side),
+            (Some(SizeOption::Longest(side)), _) => content.with_longest_side(side),
+            (Some(SizeOption::Exact(size)), _) | (None, SizeOption::Exact(size)) => size,
+            (Some(SizeOption::Original), _) | (None, SizeOption::Original) => content,
         };
-        let planned = plan.stages.stages(final_size);
+        let mut planned = plan.stages.stages(final_size);
+        if let Some(initial) = inputs.initial {
+            // What is there already need not be painted again.
+            let still_to_do = |stage: &Stage| stage.size.longest_side() > initial.longest_side();
+            let done = planned.iter().take_while(|stage| !still_to_do(stage)).count();
+            planned.drain(..done.min(planned.len().saturating_sub(1)));
+        }
         let all: u32 = planned.iter().map(|stage| stage.epochs).sum();
         let share = f64::from(self.epochs.unwrap_or(all)) / f64::from(all);
         let shared = |epochs: u32| (f64::from(epochs) * share).round().max(1.0) as u32;
@@ -174,6 +220,24 @@ impl Options {
             ..stage
         });
         Ok(stages.collect())
+    }
+
+    fn resolve_style_scale(&self, stages: &[Stage], limits: &Limits) -> Result<f64, OptionError> {
+        const RANGE: std::ops::RangeInclusive<f64> = 0.25..=4.0;
+        let refuse = |reason: String| Err(OptionError::new("style_scale", reason));
+        let scale = self.style_scale.unwrap_or(1.0);
+        if !RANGE.contains(&scale) {
+            return refuse(format!("{scale} is out of range: give a number from {} to {}", RANGE.start(), RANGE.end()));
+        }
+        // A style image is looked at once a stage, in a third of the memory that an image of its size takes to be painted.
+        let most = 2.0 * limits.stage_pixels as f64;
+        match stages.iter().find(|stage| scale > 1.0 && StyleFit::most_pixels(stage.size, scale) > most) {
+            None => Ok(scale),
+            Some(stage) => refuse(format!(
+                "{scale} times {} makes paintings of more than {most} pixels: give a smaller number, or a smaller size",
+                stage.size
+            )),
+        }
     }
 
     fn resolve_weights(&self, objective: Objective) -> Result<LossWeights, OptionError> {
@@ -274,6 +338,19 @@ fn positive(option: &str, value: f64) -> Result<f64, OptionError> {
     }
 }
 
+/// The size with this longest side, unless it is so narrow that a network sees nothing of it: then the shortest side is as long
+/// as it must be, and the longest one as it follows, up to a limit beyond which the shape is given up.
+fn roomy(content: Size, longest: u32) -> Size {
+    const LONGEST: f64 = 16_000.0;
+    let size = content.with_longest_side(longest);
+    if size.shortest_side() >= SHORTEST_SIDE {
+        return size;
+    }
+    let factor = f64::from(SHORTEST_SIDE) / f64::from(content.shortest_side());
+    let side = |side: u32| (f64::from(side) * factor).min(LONGEST).round() as u32;
+    Size::new(side(content.width), side(content.height))
+}
+
 /// On either side the most that is needed, but no more than there is.
 fn enough_of(own: Size, needed: impl Iterator<Item = Size>) -> Size {
     let most =
@@ -287,9 +364,14 @@ impl Recipe {
         enough_of(own, self.stages.iter().map(|stage| stage.size))
     }
 
+    /// The size that a style picture of size `own` is brought to for a stage.
+    pub fn style_size(&self, own: Size, stage: Size) -> Size {
+        self.style_fit.size_of(own, stage, self.style_scale)
+    }
+
     /// The size to keep of a style picture of size `own`: no stage needs more.
     pub fn largest_style_size(&self, own: Size) -> Size {
-        enough_of(own, self.stages.iter().map(|stage| self.style_fit.size_of(own, stage.size)))
+        enough_of(own, self.stages.iter().map(|stage| self.style_size(own, stage.size)))
     }
 
     /// The size of the result: the last stage's.

@@ -77,17 +77,27 @@ pub enum SizeOption {
     Longest(u32),
     /// The result's size to the pixel.
     Exact(Size),
+    /// The photograph's own size.
+    Original,
 }
+
+/// How [`SizeOption::Original`] is asked for.
+const ORIGINAL: &str = "original";
 
 impl FromStr for SizeOption {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == ORIGINAL {
+            return Ok(Self::Original);
+        }
         if let Some(longest) = whole(text).filter(|&side| side > 0) {
             return Ok(Self::Longest(longest));
         }
         let exact = text.parse().map_err(|_| {
-            format!("'{text}' is no size: give the longest side (512) or WIDTHxHEIGHT (1200x800) in whole pixels")
+            format!(
+                "'{text}' is no size: give the longest side (512) or WIDTHxHEIGHT (1200x800) in whole pixels, or original"
+            )
         })?;
         Ok(Self::Exact(exact))
     }
@@ -98,6 +108,7 @@ impl fmt::Display for SizeOption {
         match self {
             Self::Longest(side) => write!(f, "{side}"),
             Self::Exact(size) => size.fmt(f),
+            Self::Original => f.write_str(ORIGINAL),
         }
     }
 }

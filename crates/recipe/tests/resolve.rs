@@ -1,8 +1,8 @@
 //! From options to recipes, by the public door.
 
 use impasto_recipe::{
-    Limits, LossWeights, Objective, OptimiserChoice, Options, Position, Preset, Recipe, Size, SizeOption, Stage,
-    StyleFit,
+    Init, Inputs, LayerWeight, Limits, LossWeights, Objective, OptimiserChoice, Options, PoolingChoice, Position,
+    Preset, Recipe, Size, SizeOption, Stage, StyleFit,
 };
 use proptest::prelude::*;
 
@@ -17,13 +17,14 @@ fn options(pairs: &[(&str, &str)]) -> Options {
 }
 
 fn resolve(pairs: &[(&str, &str)]) -> Recipe {
-    options(pairs).resolve(PHOTOGRAPH, 1, &Limits::default()).unwrap()
+    options(pairs).resolve(&Inputs::new(PHOTOGRAPH, 1), &Limits::default()).unwrap()
 }
 
 fn refusal(pairs: &[(&str, &str)]) -> (String, String) {
     let mut options = Options::default();
     let set = pairs.iter().try_for_each(|(name, text)| options.set(name, text));
-    let error = set.and_then(|()| options.resolve(PHOTOGRAPH, 2, &Limits::default()).map(drop)).unwrap_err();
+    let error =
+        set.and_then(|()| options.resolve(&Inputs::new(PHOTOGRAPH, 2), &Limits::default()).map(drop)).unwrap_err();
     (error.option, error.reason)
 }
 
@@ -116,8 +117,11 @@ fn explicit_stages_are_taken_as_they_stand() {
 #[test]
 fn style_weights_are_brought_to_a_sum_of_one() {
     let options = options(&[("style_weights", "1, 3")]);
-    assert_eq!(options.resolve(PHOTOGRAPH, 2, &Limits::default()).unwrap().style_weights, [0.25, 0.75]);
-    assert_eq!(Options::default().resolve(PHOTOGRAPH, 4, &Limits::default()).unwrap().style_weights, [0.25; 4]);
+    assert_eq!(options.resolve(&Inputs::new(PHOTOGRAPH, 2), &Limits::default()).unwrap().style_weights, [0.25, 0.75]);
+    assert_eq!(
+        Options::default().resolve(&Inputs::new(PHOTOGRAPH, 4), &Limits::default()).unwrap().style_weights,
+        [0.25; 4]
+    );
 }
 
 #[test]
@@ -136,7 +140,7 @@ fn a_refusal_names_the_option_and_what_would_be_right() {
         (&[("stages", "300x200")], "stages", "WIDTHxHEIGHT:EPOCHS"),
         (&[("stages", "300x200:0")], "stages", "WIDTHxHEIGHT:EPOCHS"),
         (&[("stages", "300x200:5:0")], "stages", "WIDTHxHEIGHT:EPOCHS"),
-        (&[("stages", "")], "stages", "WIDTHxHEIGHT:EPOCHS"),
+        (&[("stages", ",")], "stages", "WIDTHxHEIGHT:EPOCHS"),
         (&[("stages", "300x200:5"), ("size", "300")], "stages", "leave out size"),
         (&[("stages", "300x200:5"), ("epochs", "3")], "stages", "leave out epochs"),
         (&[("epochs", "0")], "epochs", "above 0"),
@@ -155,11 +159,112 @@ fn a_refusal_names_the_option_and_what_would_be_right() {
         (&[("style_weights", "1,x")], "style_weights", "no number"),
         (&[("size", "300"), ("size", "400")], "size", "twice"),
         (&[("colour", "red")], "colour", "no such option"),
+        (&[("style_layers", "conv6_1")], "style_layers", "there are conv1_1, conv1_2, conv2_1"),
+        (&[("style_layers", "conv3_4"), ("backbone", "vgg16")], "style_layers", "not a convolution of vgg16"),
+        (&[("style_layers", "conv1_1,conv1_1:2")], "style_layers", "given twice"),
+        (&[("style_layers", "conv1_1:x")], "style_layers", "no number"),
+        (&[("content_layers", "conv1_1:-1")], "content_layers", "from 0 up"),
+        (&[("content_layers", "conv1_1:0")], "content_layers", "weigh nothing"),
+        (&[("pooling", "mean")], "pooling", "max, average, l2"),
+        (&[("init", "picture")], "init", "give one as initial"),
+        (&[("seed", "-1")], "seed", "whole number"),
+        (&[("style_scale", "0.2")], "style_scale", "from 0.25 to 4"),
+        (&[("style_scale", "4"), ("size", "2000")], "style_scale", "give a smaller number"),
+        (&[("colours", "photo")], "colours", "style, content, matched"),
+        (&[("alpha", "black")], "alpha", "keep, white"),
     ] {
         let (named, reason) = refusal(pairs);
         assert_eq!(named, option, "{pairs:?}: {reason}");
         assert!(reason.contains(says), "{pairs:?}: {reason}");
     }
+}
+
+fn layers(layers: &[LayerWeight]) -> Vec<String> {
+    layers.iter().map(|LayerWeight { layer, weight }| format!("{layer}:{weight}")).collect()
+}
+
+#[test]
+fn every_objective_has_its_own_layers() {
+    let own = |pairs: &[(&str, &str)]| {
+        let recipe = resolve(pairs);
+        (layers(&recipe.content_layers).join(","), layers(&recipe.style_layers).join(","), recipe.pooling)
+    };
+    let (content, style, pooling) = own(&[]);
+    assert_eq!(
+        (&*content, &*style, pooling),
+        ("conv4_2:1", "conv1_1:2.5,conv2_1:1.25,conv3_1:0.6,conv4_1:0.3,conv5_1:0.08", PoolingChoice::L2)
+    );
+    let (content, style, pooling) = own(&[("objective", "published")]);
+    assert_eq!(
+        (&*content, &*style, pooling),
+        ("conv4_3:1", "conv1_1:1,conv2_1:1,conv3_1:1,conv4_1:1,conv5_1:1", PoolingChoice::Maximum)
+    );
+    assert_eq!(own(&[("objective", "published"), ("backbone", "vgg19")]).0, "conv4_4:1");
+}
+
+#[test]
+fn layers_that_are_asked_for_come_in_the_networks_order_and_count_what_they_do_by_default() {
+    let recipe = resolve(&[
+        ("style_layers", "conv5_1, conv1_1,conv2_1:4"),
+        ("content_layers", "conv3_1:0.5,conv4_2"),
+        ("pooling", "average"),
+    ]);
+    assert_eq!(layers(&recipe.style_layers), ["conv1_1:2.5", "conv2_1:4", "conv5_1:0.08"]);
+    assert_eq!(layers(&recipe.content_layers), ["conv3_1:0.5", "conv4_2:1"]);
+    assert_eq!(recipe.pooling, PoolingChoice::Average);
+}
+
+#[test]
+fn blank_text_counts_as_not_given() {
+    let pairs: Vec<(&str, &str)> = Options::NAMES.iter().map(|&name| (name, " ")).collect();
+    assert_eq!(options(&pairs), Options::default());
+}
+
+#[test]
+fn the_original_size_is_the_photographs() {
+    let size = Size::new(1003, 701);
+    let recipe = options(&[("size", "original")]).resolve(&Inputs::new(size, 1), &Limits::default()).unwrap();
+    assert_eq!((recipe.result_size(), recipe.style_fit), (size, StyleFit::Keep));
+}
+
+#[test]
+fn a_picture_of_any_shape_finds_a_default() {
+    let result = |width, height| {
+        let inputs = Inputs::new(Size::new(width, height), 1);
+        Options::default().resolve(&inputs, &Limits::default()).unwrap().result_size()
+    };
+    assert_eq!(result(820, 60), Size::new(512, 37));
+    assert_eq!(result(8000, 60), Size::new(2133, 16));
+    assert_eq!(result(1, 1), Size::new(512, 512));
+    assert_eq!(result(10, 100_000), Size::new(16, 16_000));
+    assert_eq!(result(50_000_000, 1), Size::new(16_000, 16));
+}
+
+#[test]
+fn a_picture_to_start_from_makes_smaller_stages_needless() {
+    let resolve = |longest: u32, pairs: &[(&str, &str)]| {
+        let inputs = Inputs { initial: Some(PHOTOGRAPH.with_longest_side(longest)), ..Inputs::new(PHOTOGRAPH, 1) };
+        let recipe = options(pairs).resolve(&inputs, &Limits::default()).unwrap();
+        assert_eq!(recipe.init, Init::Picture);
+        stages(&recipe)
+    };
+    assert_eq!(resolve(512, &[("size", "1024")]), ["724x543:18", "1024x768:18"]);
+    assert_eq!(resolve(4000, &[]), ["512x384:18"]);
+    assert_eq!(resolve(512, &[("stages", "48x32:4")]), ["48x32:4"]);
+    let inputs = Inputs { initial: Some(PHOTOGRAPH), ..Inputs::new(PHOTOGRAPH, 1) };
+    let refusal = options(&[("init", "noise")]).resolve(&inputs, &Limits::default()).unwrap_err();
+    assert_eq!(refusal.option, "init");
+}
+
+#[test]
+fn there_are_no_more_masks_than_styles() {
+    let masks = |masks, style_masks| {
+        let inputs = Inputs { masks, style_masks, ..Inputs::new(PHOTOGRAPH, 2) };
+        Options::default().resolve(&inputs, &Limits::default()).map_err(|error| error.option)
+    };
+    assert!(masks(2, 1).is_ok());
+    assert_eq!(masks(3, 0).unwrap_err(), "mask");
+    assert_eq!(masks(0, 3).unwrap_err(), "style_mask");
 }
 
 #[test]
@@ -193,7 +298,7 @@ proptest! {
     fn no_text_makes_an_option_panic(name in prop::sample::select(Options::NAMES.to_vec()), text in ".{0,24}") {
         let mut options = Options::default();
         if options.set(name, &text).is_ok() {
-            drop(options.resolve(PHOTOGRAPH, 1, &Limits::default()));
+            drop(options.resolve(&Inputs::new(PHOTOGRAPH, 1), &Limits::default()));
         }
     }
 

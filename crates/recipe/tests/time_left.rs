@@ -1,6 +1,6 @@
 //! Whether what is said of the time left comes true, by runs that were recorded.
 
-use impasto_recipe::{Limits, Options, ProgressEntry, Recipe, Size};
+use impasto_recipe::{Inputs, Limits, Options, ProgressEntry, Recipe, Size};
 
 /// A stage as it went, in seconds.
 struct Recorded {
@@ -58,7 +58,7 @@ fn recipe(options: &[(&str, &str)]) -> Recipe {
     for (name, text) in options {
         resolved.set(name, text).unwrap();
     }
-    resolved.resolve(Size::new(979, 734), 1, &Limits::default()).unwrap()
+    resolved.resolve(&Inputs::new(Size::new(979, 734), 1), &Limits::default()).unwrap()
 }
 
 fn entry(stage: usize, epoch: u32, seconds_per_epoch: f64) -> ProgressEntry {

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, Job, JobId, JobStore};
-use impasto_recipe::BackboneChoice;
+use impasto_recipe::vgg::Architecture;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -79,10 +79,10 @@ impl App {
         self.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
     }
 
-    /// What `auto` means; itself, where nobody has said.
-    pub fn default_backbone(&self) -> BackboneChoice {
+    /// What `auto` means; the network that is always there, where nobody has said.
+    pub fn default_backbone(&self) -> Architecture {
         let default = self.backbones.iter().find(|backbone| backbone.default);
-        default.and_then(|backbone| backbone.name.parse().ok()).unwrap_or(BackboneChoice::Auto)
+        default.and_then(|backbone| backbone.name.parse().ok()).unwrap_or(Architecture::Vgg16)
     }
 }
 

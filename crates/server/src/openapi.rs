@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use impasto_recipe::{BackboneChoice, Objective, OptimiserChoice, Precision, Preset, StyleFit};
+use impasto_recipe::{
+    Alpha, BackboneChoice, Colours, Init, Objective, OptimiserChoice, PoolingChoice, Precision, Preset, StyleFit,
+    vgg::Architecture,
+};
 use utoipa::{
     OpenApi as _,
     openapi::{OpenApi, RefOr, Schema},
@@ -50,6 +53,11 @@ pub(crate) fn whole() -> OpenApi {
     spell(&mut api, "Precision", Precision::NAMES);
     spell(&mut api, "Preset", Preset::NAMES);
     spell(&mut api, "StyleFit", StyleFit::NAMES);
+    spell(&mut api, "PoolingChoice", PoolingChoice::NAMES);
+    spell(&mut api, "Init", Init::NAMES);
+    spell(&mut api, "Colours", Colours::NAMES);
+    spell(&mut api, "Alpha", Alpha::NAMES);
+    spell(&mut api, "Architecture", Architecture::NAMES);
     api
 }
 

@@ -4,9 +4,9 @@
 use std::{io, sync::Arc, thread};
 
 use bytes::Bytes;
-use impasto_engine::{DeviceName, Engine, EngineSettings, vgg::Architecture};
+use impasto_engine::{DeviceName, Engine, EngineSettings};
 use impasto_jobs::JobError;
-use impasto_recipe::{BackboneChoice, Fingerprint, Precision, ProgressEntry, Recipe};
+use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Recipe, vgg::Architecture};
 use impasto_weights::Store as Weights;
 use tokio::sync::mpsc;
 
@@ -19,7 +19,7 @@ use crate::{
 /// What the thread is to do for one claim.
 pub(crate) struct Commission {
     pub recipe: Recipe,
-    /// The fingerprint of an earlier attempt, whose backbone is to be used again.
+    /// The fingerprint of an earlier attempt.
     pub fingerprint: Option<Fingerprint>,
     pub content: Bytes,
     pub styles: Vec<Bytes>,
@@ -97,7 +97,7 @@ pub(crate) struct Easel {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct EngineKey {
-    backbone: BackboneChoice,
+    backbone: Architecture,
     precision: Precision,
 }
 
@@ -108,7 +108,7 @@ impl Easel {
 
     /// The engine that the commission needs: the last one, if it is the same.
     pub fn engine_for(&mut self, commission: &Commission, pulse: &Pulse) -> Result<&Engine, JobError> {
-        let key = EngineKey { backbone: self.backbone_for(commission), precision: commission.recipe.precision };
+        let key = EngineKey { backbone: commission.recipe.backbone, precision: commission.recipe.precision };
         let at_hand = self.engine.take().filter(|(standing, _)| *standing == key);
         let engine = match at_hand {
             Some((_, engine)) => engine,
@@ -118,29 +118,10 @@ impl Easel {
         Ok(&self.engine.insert((key, engine)).1)
     }
 
-    /// What `auto` meant at the first attempt is what it means at the next.
-    fn backbone_for(&self, commission: &Commission) -> BackboneChoice {
-        let before = commission.fingerprint.as_ref().and_then(|fingerprint| fingerprint.backbone.parse().ok());
-        match (commission.recipe.backbone, before) {
-            (BackboneChoice::Auto, Some(before)) => before,
-            (BackboneChoice::Auto, None) => self.chosen_automatically(),
-            (asked, _) => asked,
-        }
-    }
-
-    /// What `auto` comes to now. Where that cannot be told, loading it tells why.
-    fn chosen_automatically(&self) -> BackboneChoice {
-        match self.weights.resolve(BackboneChoice::Auto) {
-            Ok((Architecture::Vgg19, _)) => BackboneChoice::Vgg19,
-            Ok((Architecture::Vgg16, _)) => BackboneChoice::Vgg16,
-            Err(_) => BackboneChoice::Auto,
-        }
-    }
-
     fn build(&self, key: EngineKey, alive: &dyn Fn()) -> Result<Engine, JobError> {
         let backbone = self
             .weights
-            .load(key.backbone, alive)
+            .load(key.backbone.into(), alive)
             .map_err(|error| JobError { kind: kind::BACKBONE_UNAVAILABLE.to_owned(), message: error.to_string() })?;
         let threads = Some(self.threads).filter(|&threads| threads > 0);
         let settings = EngineSettings { device: self.device, precision: key.precision, threads };

@@ -8,7 +8,7 @@ use impasto_engine::{
     vgg::{Architecture, Backbone},
 };
 use impasto_picture::{DecodeLimits, Picture};
-use impasto_recipe::{BackboneChoice, Limits, Options, Precision, ProgressEntry};
+use impasto_recipe::{BackboneChoice, Inputs, Limits, Options, Precision, ProgressEntry};
 use serde::Deserialize;
 
 use crate::support::{golden, seeded};
@@ -85,7 +85,7 @@ impl Run {
         ] {
             options.set(name, &text).unwrap();
         }
-        let recipe = options.resolve(subject.content.size(), 1, &Limits::default()).unwrap();
+        let recipe = options.resolve(&Inputs::new(subject.content.size(), 1), &Limits::default()).unwrap();
         let settings = EngineSettings { device: DeviceName::Cpu, precision, threads: None };
         let engine = Engine::new(backbone(&self.backbone), &settings).unwrap();
         let mut listener = Listener::default();

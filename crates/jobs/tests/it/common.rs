@@ -5,7 +5,7 @@ use std::time::Duration;
 use impasto_jobs::{
     Blame, BlobKey, Claim, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, WorkerLocks, WorkerName,
 };
-use impasto_recipe::{Fingerprint, Limits, Options, ProgressEntry, Recipe, Size};
+use impasto_recipe::{Fingerprint, Inputs, Limits, Options, ProgressEntry, Recipe, Size};
 use tempfile::TempDir;
 
 use crate::faults::FullDatabase;
@@ -73,7 +73,7 @@ impl TestStore {
 
 pub fn recipe() -> Recipe {
     let options = Options { style_weights: Some(vec![0.1, 0.2]), ..Options::default() };
-    options.resolve(Size::new(300, 200), 2, &Limits::default()).unwrap()
+    options.resolve(&Inputs::new(Size::new(300, 200), 2), &Limits::default()).unwrap()
 }
 
 pub fn new_job() -> NewJob {

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use impasto_jobs::{Job, JobId, NewJob};
-use impasto_recipe::{BackboneChoice, Objective, OptimiserChoice, Precision, Preset};
+use impasto_recipe::{BackboneChoice, Inputs, Objective, OptimiserChoice, Precision, Preset};
 use utoipa::ToSchema;
 
 use super::job::answer;
@@ -155,11 +155,9 @@ async fn resolve(app: &Shared, id: JobId, order: Order) -> Result<NewJob, Proble
     for (number, style) in styles.iter().enumerate() {
         pictures::check(app, style, &style_field(number)).await?;
     }
-    let mut recipe = options.resolve(size, styles.len(), &app.settings.recipe_limits()).map_err(refuse_option)?;
-    if recipe.backbone == BackboneChoice::Auto {
-        // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
-        recipe.backbone = app.default_backbone();
-    }
+    // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
+    let inputs = Inputs { automatic: app.default_backbone(), ..Inputs::new(size, styles.len()) };
+    let recipe = options.resolve(&inputs, &app.settings.recipe_limits()).map_err(refuse_option)?;
     Ok(NewJob { id, recipe, content, styles })
 }
 

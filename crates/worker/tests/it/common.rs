@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use impasto_engine::DeviceName;
 use impasto_jobs::{BlobKey, BlobStore, Job, JobId, JobStore, NewJob, WorkerName};
-use impasto_recipe::{Limits, Options, Size};
+use impasto_recipe::{Inputs, Limits, Options, Size};
 use impasto_worker::{Settings, Worker, WorkerError};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -60,7 +60,7 @@ impl Test {
         options.set("stages", stages).unwrap();
         options.set("report_every", "1").unwrap();
         options.set("backbone", "vgg16").unwrap();
-        let recipe = options.resolve(Size::new(48, 36), 1, &Limits::default()).unwrap();
+        let recipe = options.resolve(&Inputs::new(Size::new(48, 36), 1), &Limits::default()).unwrap();
         let id = JobId::new();
         let (content, style) = (BlobKey::content(id), BlobKey::style(id, 0));
         self.blobs.put(&content, pictures::photograph(48, 36).into()).await.unwrap();
