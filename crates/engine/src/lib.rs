@@ -24,4 +24,4 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use device::{DeviceChoice, DeviceName, available_devices};
 pub use error::EngineError;
 pub use observer::{Flow, Observer, Snapshot};
-pub use paint::{Engine, EngineSettings, Outcome, Subject};
+pub use paint::{Engine, EngineSettings, Outcome, Subject, precisions};
