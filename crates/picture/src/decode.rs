@@ -10,7 +10,7 @@ use image::{
 use impasto_recipe::Size;
 
 use crate::{
-    Format, MemoryNeed, Picture,
+    FileKind, Mask, MemoryNeed, Notice, Picture,
     jpeg::StrictJpegDecoder,
     outline::Outline,
     structure::{self, Flaw},
@@ -41,12 +41,12 @@ pub enum DecodeError {
     UnsupportedFormat(String),
     /// The file ends before its picture does.
     #[error("the {} file was cut off: it ends before its picture does. Send it again in full", .0.title())]
-    Truncated(Format),
+    Truncated(FileKind),
     /// The file contradicts its format.
     #[error("the {} file is broken: {reason}", format.title())]
     Broken {
         /// The format that its first bytes promise.
-        format: Format,
+        format: FileKind,
         /// What is wrong.
         reason: String,
     },
@@ -63,6 +63,17 @@ pub enum DecodeError {
     NoPixels(Size),
 }
 
+/// What is told of a file that can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// The size of the picture in it, upright.
+    pub size: Size,
+    /// Whether some pixel is not opaque.
+    pub transparent: bool,
+    /// What its sender might not expect.
+    pub notices: Vec<Notice>,
+}
+
 impl Picture {
     /// The picture in a PNG, JPEG or WebP file: upright (EXIF's orientation is followed), laid on white where it is
     /// transparent, with 16 bits a channel where the file has them. Of an animation, the first frame. Colour profiles
@@ -74,18 +85,25 @@ impl Picture {
         let Stored { format, mut image, orientation } = read(bytes, limits)?;
         image.apply_orientation(orientation);
         let size = Size::new(image.width(), image.height());
-        Self::new(size, laid_on_white(image)).map_err(|error| broken(format, error))
+        let alpha = is_transparent(&image).then(|| alpha(&image));
+        let picture = Self::new(size, rgb(image)).map_err(|error| broken(format, &error))?;
+        match alpha {
+            Some(alpha) => Ok(picture.with_alpha(Mask::new(size, alpha).map_err(|error| broken(format, &error))?)),
+            None => Ok(picture),
+        }
     }
 
-    /// The size of the picture that [`Picture::decode`] makes of these bytes. It is decoded to its last pixel, but not made
-    /// into a picture of floats.
+    /// What [`Picture::decode`] makes of these bytes. They are decoded to the last pixel, but not made into a picture of
+    /// floats.
     ///
     /// # Errors
     /// Whatever `decode` refuses.
-    pub fn inspect(bytes: &[u8], limits: &DecodeLimits) -> Result<Size, DecodeError> {
+    pub fn inspect(bytes: &[u8], limits: &DecodeLimits) -> Result<Inspected, DecodeError> {
         let Stored { image, orientation, .. } = read(bytes, limits)?;
         let (width, height) = (image.width(), image.height());
-        Ok(if lies_down(orientation) { Size::new(height, width) } else { Size::new(width, height) })
+        let size = if lies_down(orientation) { Size::new(height, width) } else { Size::new(width, height) };
+        let notices = if orientation == Orientation::NoTransforms { Vec::new() } else { vec![Notice::TurnedUpright] };
+        Ok(Inspected { size, transparent: is_transparent(&image), notices })
     }
 
     /// The memory that reading these bytes will take at the most, from their headers alone.
@@ -100,7 +118,7 @@ impl Picture {
 
 /// A picture as its file stores it.
 struct Stored {
-    format: Format,
+    format: FileKind,
     image: DynamicImage,
     /// How it is to be turned.
     orientation: Orientation,
@@ -121,7 +139,7 @@ fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Stored, DecodeError> {
 }
 
 /// The format of a whole file, and what its headers tell.
-fn outline(bytes: &[u8]) -> Result<(Format, Outline), DecodeError> {
+fn outline(bytes: &[u8]) -> Result<(FileKind, Outline), DecodeError> {
     let format = recognise(bytes)?;
     match structure::outline(format, bytes) {
         Ok(outline) => Ok((format, outline)),
@@ -137,11 +155,11 @@ fn lies_down(orientation: Orientation) -> bool {
 }
 
 /// By the first bytes; a file's name and media type are not to be trusted.
-fn recognise(bytes: &[u8]) -> Result<Format, DecodeError> {
+fn recognise(bytes: &[u8]) -> Result<FileKind, DecodeError> {
     match image::guess_format(bytes) {
-        Ok(ImageFormat::Png) => Ok(Format::Png),
-        Ok(ImageFormat::Jpeg) => Ok(Format::Jpeg),
-        Ok(ImageFormat::WebP) => Ok(Format::WebP),
+        Ok(ImageFormat::Png) => Ok(FileKind::Png),
+        Ok(ImageFormat::Jpeg) => Ok(FileKind::Jpeg),
+        Ok(ImageFormat::WebP) => Ok(FileKind::WebP),
         Ok(other) => Err(DecodeError::UnsupportedFormat(format!("{other:?}").to_uppercase())),
         // What telephones make is the one that people try.
         Err(_) if bytes.get(4..8) == Some(b"ftyp") => match bytes.get(8..12) {
@@ -155,12 +173,13 @@ fn recognise(bytes: &[u8]) -> Result<Format, DecodeError> {
 }
 
 /// A decoder that has read the file's headers and agrees on its size.
-fn open<'a>(format: Format, bytes: &'a [u8], size: Size) -> Result<Box<dyn ImageDecoder + 'a>, DecodeError> {
+fn open<'a>(format: FileKind, bytes: &'a [u8], size: Size) -> Result<Box<dyn ImageDecoder + 'a>, DecodeError> {
     let limits = allowance(size);
     let decoder: Result<Box<dyn ImageDecoder + 'a>, ImageError> = match format {
-        Format::Png => PngDecoder::with_limits(Cursor::new(bytes), limits).map(|decoder| Box::new(decoder) as _),
-        Format::Jpeg => StrictJpegDecoder::new(bytes).map(|decoder| Box::new(decoder) as _),
-        Format::WebP => WebPDecoder::new(Cursor::new(bytes)).map(|decoder| Box::new(decoder) as _),
+        FileKind::Png => PngDecoder::with_limits(Cursor::new(bytes), limits).map(|decoder| Box::new(decoder) as _),
+        FileKind::Jpeg => StrictJpegDecoder::new(bytes).map(|decoder| Box::new(decoder) as _),
+        FileKind::WebP => WebPDecoder::new(Cursor::new(bytes)).map(|decoder| Box::new(decoder) as _),
+        FileKind::Gif | FileKind::Bmp | FileKind::Tiff => return Err(broken(format, "it cannot be read here")),
     };
     let decoder = decoder.map_err(|error| refused(format, &error))?;
     if decoder.dimensions() != (size.width, size.height) {
@@ -189,46 +208,26 @@ fn orientation(decoder: &mut dyn ImageDecoder) -> Orientation {
 }
 
 /// What the decoder said, without its own words on the format.
-fn refused(format: Format, error: &ImageError) -> DecodeError {
+fn refused(format: FileKind, error: &ImageError) -> DecodeError {
     match (error, error.source()) {
         (ImageError::Decoding(_), Some(reason)) => broken(format, reason),
         _ => broken(format, error),
     }
 }
 
-fn broken(format: Format, reason: impl ToString) -> DecodeError {
+fn broken(format: FileKind, reason: impl ToString) -> DecodeError {
     DecodeError::Broken { format, reason: reason.to_string() }
 }
 
-/// Interleaved RGB within [0, 1].
-fn laid_on_white(image: DynamicImage) -> Vec<f32> {
-    let channels = usize::from(image.color().channel_count());
-    let byte = |value: u8| f32::from(value) / f32::from(u8::MAX);
-    let word = |value: u16| f32::from(value) / f32::from(u16::MAX);
-    match image {
-        DynamicImage::ImageLuma8(image) => opaque(image.as_raw(), channels, byte),
-        DynamicImage::ImageLumaA8(image) => opaque(image.as_raw(), channels, byte),
-        DynamicImage::ImageRgb8(image) => opaque(image.as_raw(), channels, byte),
-        DynamicImage::ImageRgba8(image) => opaque(image.as_raw(), channels, byte),
-        DynamicImage::ImageLuma16(image) => opaque(image.as_raw(), channels, word),
-        DynamicImage::ImageLumaA16(image) => opaque(image.as_raw(), channels, word),
-        DynamicImage::ImageRgb16(image) => opaque(image.as_raw(), channels, word),
-        // No decoder here makes any other.
-        other => opaque(other.into_rgba16().as_raw(), 4, word),
-    }
+fn is_transparent(image: &DynamicImage) -> bool {
+    image.has_alpha() && alpha(image).iter().any(|&alpha| alpha < 1.0)
 }
 
-fn opaque<T: Copy>(samples: &[T], channels: usize, to_unit: impl Fn(T) -> f32) -> Vec<f32> {
-    let mut rgb = Vec::with_capacity(samples.len() / channels * 3);
-    for pixel in samples.chunks_exact(channels) {
-        let (colour, alpha) = match *pixel {
-            [grey] => ([grey; 3], 1.0),
-            [grey, alpha] => ([grey; 3], to_unit(alpha)),
-            [red, green, blue] => ([red, green, blue], 1.0),
-            [red, green, blue, alpha, ..] => ([red, green, blue], to_unit(alpha)),
-            [] => continue,
-        };
-        rgb.extend(colour.map(|value| to_unit(value) * alpha + (1.0 - alpha)));
-    }
-    rgb
+fn alpha(image: &DynamicImage) -> Vec<f32> {
+    let words = image.to_rgba16();
+    words.pixels().map(|pixel| f32::from(pixel.0[3]) / f32::from(u16::MAX)).collect()
+}
+
+fn rgb(image: DynamicImage) -> Vec<f32> {
+    image.into_rgb16().as_raw().iter().map(|&value| f32::from(value) / f32::from(u16::MAX)).collect()
 }

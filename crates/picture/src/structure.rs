@@ -5,7 +5,7 @@
 use impasto_recipe::Size;
 
 use crate::{
-    Format,
+    FileKind,
     outline::{JpegFrame, Outline, PngHeader, WebpStream},
 };
 
@@ -19,11 +19,12 @@ pub(crate) enum Flaw {
 }
 
 /// What the headers of `bytes` tell of the picture in a file that is whole.
-pub(crate) fn outline(format: Format, bytes: &[u8]) -> Result<Outline, Flaw> {
-    let outline = match format {
-        Format::Png => png(Rest(bytes)),
-        Format::Jpeg => jpeg(Rest(bytes)),
-        Format::WebP => webp(Rest(bytes)),
+pub(crate) fn outline(kind: FileKind, bytes: &[u8]) -> Result<Outline, Flaw> {
+    let outline = match kind {
+        FileKind::Png => png(Rest(bytes)),
+        FileKind::Jpeg => jpeg(Rest(bytes)),
+        FileKind::WebP => webp(Rest(bytes)),
+        FileKind::Gif | FileKind::Bmp | FileKind::Tiff => return Err(Flaw::Broken("it cannot be read here")),
     };
     outline?.ok_or(Flaw::Broken("it does not say how large its picture is"))
 }

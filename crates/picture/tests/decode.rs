@@ -18,7 +18,8 @@ const COLOURS: [[u8; 3]; 4] = [[200, 30, 40], [20, 160, 60], [40, 60, 210], [240
 
 fn decode(bytes: &[u8]) -> Picture {
     let picture = Picture::decode(bytes, &DecodeLimits::default()).unwrap();
-    assert_eq!(Picture::inspect(bytes, &DecodeLimits::default()), Ok(picture.size()));
+    let inspected = Picture::inspect(bytes, &DecodeLimits::default()).unwrap();
+    assert_eq!((inspected.size, inspected.transparent), (picture.size(), picture.alpha().is_some()));
     picture
 }
 
@@ -68,7 +69,7 @@ fn grey_becomes_rgb() {
 #[test]
 fn transparency_is_laid_on_white() {
     let half = |value: u8| (f32::from(value) * 128.0 + 255.0 * 127.0) / 255.0;
-    let picture = decode(data!("palette.png"));
+    let picture = decode(data!("palette.png")).laid_on_white();
     assert_near(pixel(&picture, 0, 0), [200, 30, 40], 0.001, "opaque");
     let mixed = [200, 30, 40].map(half);
     for (have, want) in pixel(&picture, 1, 0).into_iter().zip(mixed) {
@@ -76,7 +77,7 @@ fn transparency_is_laid_on_white() {
     }
     assert_eq!(pixel(&picture, 2, 0), [1.0; 3]);
 
-    let [opaque, mixed, clear, _] = quarters(&decode(data!("lossy_alpha.webp")));
+    let [opaque, mixed, clear, _] = quarters(&decode(data!("lossy_alpha.webp")).laid_on_white());
     assert_near(opaque, COLOURS[0], 4.0, "opaque");
     assert_near(mixed, COLOURS[1].map(|value| half(value).round() as u8), 4.0, "half transparent");
     assert_eq!(clear, [1.0; 3]);
@@ -96,7 +97,7 @@ fn sixteen_bits_are_kept() {
     let mut file = Vec::new();
     PngEncoder::new(&mut file).write_image(&grey_on_nothing, 2, 1, ExtendedColorType::La16).unwrap();
     let grey = 12_345.0 / 65_535.0;
-    assert_eq!(decode(&file).rgb(), [1.0, 1.0, 1.0, grey, grey, grey]);
+    assert_eq!(decode(&file).laid_on_white().rgb(), [1.0, 1.0, 1.0, grey, grey, grey]);
 }
 
 /// The picture AB/CD/EF as each of the orientations makes it, from EXIF's words on where row 0 and column 0 are.
@@ -107,7 +108,7 @@ fn all_eight_orientations_are_followed_in_every_format() {
     for (orientation, want) in (1_u8..).zip(upright.into_iter().chain(turned)) {
         let exif =
             [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[orientation, 0, 0, 0, 0, 0, 0, 0]].concat();
-        for format in Format::ALL {
+        for format in [Format::Png, Format::Jpeg, Format::WebP] {
             let file = with_exif(&lettered(&["AB", "CD", "EF"]), format, exif.clone());
             let picture = decode(&file);
             let size = Size::new(8 * want[0].len() as u32, 8 * want.len() as u32);
@@ -138,7 +139,7 @@ fn orientations_written_by_others_are_followed() {
 #[test]
 fn an_orientation_that_makes_no_sense_is_passed_over() {
     let exif = b"II*\0\xff\xff\xff\xff".to_vec();
-    for format in Format::ALL {
+    for format in [Format::Png, Format::Jpeg, Format::WebP] {
         assert_eq!(decode(&with_exif(&lettered(&["AB"]), format, exif.clone())).size(), Size::new(16, 8));
     }
 }
@@ -220,6 +221,7 @@ fn with_exif(image: &DynamicImage, format: Format, exif: Vec<u8>) -> Vec<u8> {
         Format::Png => write(PngEncoder::new(&mut file), image, exif),
         Format::Jpeg => write(JpegEncoder::new_with_quality(&mut file, 95), image, exif),
         Format::WebP => write(WebPEncoder::new_lossless(&mut file), image, exif),
+        other => panic!("{other} is not written here"),
     }
     file
 }

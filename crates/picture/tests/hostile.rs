@@ -28,7 +28,9 @@ const FILES: [(&str, &[u8]); 14] = files![
 fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     let limits = DecodeLimits { max_pixels: 1 << 20 };
     let decoded = Picture::decode(bytes, &limits);
-    assert_eq!(Picture::inspect(bytes, &limits), decoded.as_ref().map(Picture::size).map_err(Clone::clone));
+    let inspected = Picture::inspect(bytes, &limits).map(|inspected| (inspected.size, inspected.transparent));
+    let told = decoded.as_ref().map(|picture| (picture.size(), picture.alpha().is_some()));
+    assert_eq!(inspected, told.map_err(Clone::clone));
     if decoded.is_ok() {
         Picture::memory_need(bytes).unwrap();
     }

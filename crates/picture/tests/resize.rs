@@ -39,7 +39,7 @@ fn the_same_size_changes_nothing() {
 fn numbers_that_make_no_picture_are_refused() {
     let size = Size::new(2, 1);
     assert_eq!(Picture::new(Size::new(0, 3), Vec::new()), Err(PictureError::NoPixels(Size::new(0, 3))));
-    assert_eq!(Picture::new(size, vec![0.0; 5]), Err(PictureError::WrongLength { size, given: 5 }));
+    assert_eq!(Picture::new(size, vec![0.0; 5]), Err(PictureError::WrongLength { size, wanted: 6, given: 5 }));
     assert_eq!(
         Picture::new(size, vec![0.0, 1.0, 1.5, 0.0, 0.0, 0.0]),
         Err(PictureError::OutOfRange { value: 1.5, position: 2 })
