@@ -1,3 +1,9 @@
+-- Masks, a picture to start from, and a result of 16 bits a channel: names of blobs, the masks in JSON.
+ALTER TABLE jobs ADD COLUMN masks TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE jobs ADD COLUMN style_masks TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE jobs ADD COLUMN initial TEXT;
+ALTER TABLE jobs ADD COLUMN result_16 TEXT;
+
 -- What recipes left to the objective, and to the backbone that was found, is written out.
 UPDATE jobs SET recipe = json_set(recipe,
     '$.backbone', CASE coalesce(json_extract(fingerprint, '$.backbone'), json_extract(recipe, '$.backbone'))

@@ -64,6 +64,12 @@ pub struct Claim {
     pub content: BlobKey,
     /// The style images, in the order of the recipe's style weights.
     pub styles: Vec<BlobKey>,
+    /// Masks that say where in the result a style applies; at most one for each style, in their order.
+    pub masks: Vec<BlobKey>,
+    /// Masks that say which part of a style image counts; at most one for each style, in their order.
+    pub style_masks: Vec<BlobKey>,
+    /// The picture to start from, if one was given.
+    pub initial: Option<BlobKey>,
     /// Where to go on from; `None` at the start.
     pub checkpoint: Option<BlobKey>,
 }

@@ -17,6 +17,14 @@ pub struct NewJob {
     pub content: BlobKey,
     /// The style images, in the order of the recipe's style weights.
     pub styles: Vec<BlobKey>,
+    /// Masks that say where in the result a style applies; at most one for each style, in their order.
+    pub masks: Vec<BlobKey>,
+    /// Masks that say which part of a style image counts; at most one for each style, in their order.
+    pub style_masks: Vec<BlobKey>,
+    /// The picture to start from, if one was given.
+    pub initial: Option<BlobKey>,
+    /// What was done to the files to read them, in sentences for people; the job's notices begin with these.
+    pub notices: Vec<String>,
 }
 
 /// A job as the store knows it at one moment.
@@ -50,7 +58,8 @@ pub struct Job {
     pub losses: Vec<ProgressEntry>,
     /// The last progress entry of each stage that has any, in order.
     pub stage_ends: Vec<ProgressEntry>,
-    /// What befell it on the way, in sentences for people: that a worker died, that it was restarted and why.
+    /// What was done to its files, then what befell it on the way, in sentences for people: that a worker died, that it was
+    /// restarted and why.
     pub notices: Vec<String>,
     /// Why it failed, when it did.
     pub error: Option<JobError>,
@@ -58,10 +67,18 @@ pub struct Job {
     pub content: BlobKey,
     /// The style images.
     pub styles: Vec<BlobKey>,
+    /// Masks that say where in the result a style applies; at most one for each style, in their order.
+    pub masks: Vec<BlobKey>,
+    /// Masks that say which part of a style image counts; at most one for each style, in their order.
+    pub style_masks: Vec<BlobKey>,
+    /// The picture to start from, if one was given.
+    pub initial: Option<BlobKey>,
     /// The composite image as last saved. It stays when the job comes to its end.
     pub preview: Option<BlobKey>,
     /// The finished picture, when the job succeeded.
     pub result: Option<BlobKey>,
+    /// The same with 16 bits a channel; jobs of earlier versions have none.
+    pub result_16: Option<BlobKey>,
 }
 
 impl Job {

@@ -23,6 +23,21 @@ impl BlobKey {
         Self(format!("{}/style-{number}", folder(job)))
     }
 
+    /// The mask of a job's result for its style number `number`.
+    pub fn mask(job: JobId, number: usize) -> Self {
+        Self(format!("{}/mask-{number}", folder(job)))
+    }
+
+    /// The mask of a job's style image number `number`.
+    pub fn style_mask(job: JobId, number: usize) -> Self {
+        Self(format!("{}/style-mask-{number}", folder(job)))
+    }
+
+    /// The picture that a job starts from.
+    pub fn initial(job: JobId) -> Self {
+        Self(format!("{}/initial", folder(job)))
+    }
+
     /// The composite image that `claim` saves as its `number`th.
     pub fn preview(claim: &ClaimKey, number: u64) -> Self {
         Self(format!("{}/preview-{}-{number}", folder(claim.job), claim.attempt))
@@ -36,6 +51,11 @@ impl BlobKey {
     /// The finished picture of `claim`.
     pub fn result(claim: &ClaimKey) -> Self {
         Self(format!("{}/result-{}", folder(claim.job), claim.attempt))
+    }
+
+    /// The finished picture of `claim` with 16 bits a channel.
+    pub fn result_16(claim: &ClaimKey) -> Self {
+        Self(format!("{}/result16-{}", folder(claim.job), claim.attempt))
     }
 
     /// The blob of this name.

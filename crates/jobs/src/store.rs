@@ -198,13 +198,18 @@ impl JobStore {
         self.database.save_checkpoint(claim, checkpoint, preview).await
     }
 
-    /// Finishes the job with the blob `result`, which must be written. Returns the blobs that it no longer needs, for
+    /// Finishes the job with the blobs `result` and `result_16`, which must be written. Returns the blobs that it no longer needs, for
     /// deletion.
     ///
     /// # Errors
     /// [`ClaimError::Lost`], or when the database fails.
-    pub async fn succeed(&self, claim: &ClaimKey, result: &BlobKey) -> Result<Vec<BlobKey>, ClaimError> {
-        self.database.succeed(claim, result).await
+    pub async fn succeed(
+        &self,
+        claim: &ClaimKey,
+        result: &BlobKey,
+        result_16: &BlobKey,
+    ) -> Result<Vec<BlobKey>, ClaimError> {
+        self.database.succeed(claim, result, result_16).await
     }
 
     /// Finishes the job without a result, because of `error`. Returns the blobs that it no longer needs, for deletion.

@@ -85,11 +85,17 @@ impl Attempt<'_> {
                 || JobError { kind: kind::INPUT.to_owned(), message: format!("there is no picture {key} any more") };
             ledger.read(key).await?.ok_or_else(|| Unreadable::Picture(gone()))
         };
-        let content = picture(&claim.content).await?;
-        let mut styles = Vec::with_capacity(claim.styles.len());
-        for style in &claim.styles {
-            styles.push(picture(style).await?);
-        }
+        let pictures = async |keys: &[BlobKey]| {
+            let mut files = Vec::with_capacity(keys.len());
+            for key in keys {
+                files.push(picture(key).await?);
+            }
+            Ok::<_, Unreadable>(files)
+        };
+        let initial = match &claim.initial {
+            Some(key) => Some(picture(key).await?),
+            None => None,
+        };
         let checkpoint = match &claim.checkpoint {
             // A checkpoint that is gone costs time, not the job: it is as good as a broken one.
             Some(key) => Some(ledger.read(key).await?.unwrap_or_default()),
@@ -99,8 +105,11 @@ impl Attempt<'_> {
         let commission = Commission {
             recipe: claim.recipe.clone(),
             fingerprint: claim.fingerprint.clone(),
-            content,
-            styles,
+            content: picture(&claim.content).await?,
+            styles: pictures(&claim.styles).await?,
+            masks: pictures(&claim.masks).await?,
+            style_masks: pictures(&claim.style_masks).await?,
+            initial,
             checkpoint,
             brake: Arc::default(),
             reports,
@@ -168,7 +177,7 @@ impl Attempt<'_> {
         match (end, stop) {
             (End::DeviceLost(reason), _) => return Err(Failure::Worker(WorkerError::DeviceLost(reason))),
             (_, Some(Stop::ClaimLost)) => return Err(Failure::Storage(StorageError::Lost)),
-            (End::Finished(picture), _) => ledger.succeed(picture.into()).await?,
+            (End::Finished(results), _) => ledger.succeed(&results).await?,
             (End::Failed(error), _) => ledger.fail(&error).await?,
             (End::Stopped(_), Some(Stop::Canceled)) => ledger.cancel().await?,
             (End::Stopped(save), _) => {

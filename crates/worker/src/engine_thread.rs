@@ -23,6 +23,12 @@ pub(crate) struct Commission {
     pub fingerprint: Option<Fingerprint>,
     pub content: Bytes,
     pub styles: Vec<Bytes>,
+    /// Where in the result each style applies, as far as that was said.
+    pub masks: Vec<Bytes>,
+    /// Which part of each style image counts, as far as that was said.
+    pub style_masks: Vec<Bytes>,
+    /// The picture to start from.
+    pub initial: Option<Bytes>,
     pub checkpoint: Option<Bytes>,
     pub brake: Arc<Brake>,
     /// Hears of it. It is bounded: a thread that is ahead of what is written down waits.
@@ -49,10 +55,18 @@ pub(crate) struct Save {
     pub preview: Bytes,
 }
 
+/// The finished picture.
+pub(crate) struct Results {
+    /// As a PNG file.
+    pub png: Bytes,
+    /// As a PNG file of 16 bits a channel.
+    pub png_16: Bytes,
+}
+
 /// How a commission ended.
 pub(crate) enum End {
-    /// With the result, a PNG file.
-    Finished(Vec<u8>),
+    /// With a picture.
+    Finished(Results),
     /// The brake was pulled.
     Stopped(Save),
     /// This job cannot be painted.

@@ -6,7 +6,7 @@ use impasto_jobs::{BlobError, BlobKey, BlobStore, ClaimKey, JobError, JobStore};
 use impasto_recipe::{Fingerprint, ProgressEntry};
 
 use crate::{
-    engine_thread::Save,
+    engine_thread::{Results, Save},
     patience::{Patience, StorageError},
 };
 
@@ -78,13 +78,14 @@ impl Ledger {
         Ok(self.jobs.save_checkpoint(&self.claim, checkpoint, preview).await?)
     }
 
-    pub async fn succeed(&self, picture: Bytes) -> Result<(), StorageError> {
-        let result = BlobKey::result(&self.claim);
+    pub async fn succeed(&self, results: &Results) -> Result<(), StorageError> {
+        let (result, result_16) = (BlobKey::result(&self.claim), BlobKey::result_16(&self.claim));
         let written = self
             .patience
             .with(|| async {
-                self.blobs.put(&result, picture.clone()).await?;
-                Ok(self.jobs.succeed(&self.claim, &result).await?)
+                self.blobs.put(&result, results.png.clone()).await?;
+                self.blobs.put(&result_16, results.png_16.clone()).await?;
+                Ok(self.jobs.succeed(&self.claim, &result, &result_16).await?)
             })
             .await;
         self.tidy(written).await

@@ -8,11 +8,11 @@ use std::{
 use bytes::Bytes;
 use impasto_engine::{Checkpoint, DeviceName, Engine, EngineError, Flow, Observer, Outcome, Snapshot, Subject};
 use impasto_jobs::JobError;
-use impasto_picture::{DecodeLimits, Format, Picture};
+use impasto_picture::{DecodeError, DecodeLimits, Format, Mask, Picture};
 use impasto_recipe::ProgressEntry;
 
 use crate::{
-    engine_thread::{Commission, Easel, End, Report, Save},
+    engine_thread::{Commission, Easel, End, Report, Results, Save},
     kind,
     pulse::Pulse,
 };
@@ -65,8 +65,13 @@ fn try_paint(
 ) -> Result<End, JobError> {
     let recipe = &commission.recipe;
     let mut subject = Subject::new(recipe, decode("content", &commission.content)?);
-    for style in &commission.styles {
+    for (number, style) in commission.styles.iter().enumerate() {
+        let _region = decode_mask("mask", &commission.masks, number)?;
+        let _part = decode_mask("style_mask", &commission.style_masks, number)?;
         subject.add_style(recipe, decode("style", style)?);
+    }
+    if let Some(initial) = &commission.initial {
+        let _initial = decode("initial", initial)?;
     }
     let device = easel.device();
     let engine = easel.engine_for(commission, pulse)?;
@@ -76,7 +81,10 @@ fn try_paint(
     drop(commission.reports.blocking_send(begins));
     let mut scribe = Scribe::new(commission, pulse, checkpoint_seconds);
     match engine.paint(recipe, &subject, checkpoint.as_ref(), &mut scribe) {
-        Ok(Outcome::Finished(picture)) => Ok(End::Finished(encode(&picture)?)),
+        Ok(Outcome::Finished(picture)) => {
+            let (png, png_16) = (encode(&picture, Format::Png)?, encode(&picture, Format::Png16)?);
+            Ok(End::Finished(Results { png, png_16 }))
+        }
         Ok(Outcome::Stopped(checkpoint)) => {
             let preview = checkpoint.picture().map_err(|error| job_error(&error))?;
             Ok(End::Stopped(save(*checkpoint, &preview)?))
@@ -183,23 +191,31 @@ impl Observer for Scribe<'_> {
     }
 }
 
+/// The limits were the server's to keep when it took the picture in.
+const NO_LIMITS: DecodeLimits = DecodeLimits { max_pixels: u64::MAX };
+
 fn decode(field: &str, bytes: &Bytes) -> Result<Picture, JobError> {
-    // The limits were the server's to keep when it took the picture in.
-    Picture::decode(bytes, &DecodeLimits { max_pixels: u64::MAX }).map_err(|error| JobError {
-        kind: kind::INPUT.to_owned(),
-        message: format!("the {field} image cannot be read: {error}"),
-    })
+    Picture::decode(bytes, &NO_LIMITS).map_err(|error| unreadable(field, &error))
 }
 
-fn encode(picture: &Picture) -> Result<Vec<u8>, JobError> {
-    picture
-        .encode(Format::Png)
-        .map_err(|error| JobError { kind: kind::INTERNAL.to_owned(), message: error.to_string() })
+/// The mask of the style number `number`, if it has one.
+fn decode_mask(field: &str, masks: &[Bytes], number: usize) -> Result<Option<Mask>, JobError> {
+    let mask = masks.get(number).map(|bytes| Mask::decode(bytes, &NO_LIMITS));
+    mask.transpose().map_err(|error| unreadable(field, &error))
+}
+
+fn unreadable(field: &str, error: &DecodeError) -> JobError {
+    JobError { kind: kind::INPUT.to_owned(), message: format!("the {field} image cannot be read: {error}") }
+}
+
+fn encode(picture: &Picture, format: Format) -> Result<Bytes, JobError> {
+    let encoded = picture.encode(format).map(Bytes::from);
+    encoded.map_err(|error| JobError { kind: kind::INTERNAL.to_owned(), message: error.to_string() })
 }
 
 fn save(checkpoint: Checkpoint, preview: &Picture) -> Result<Save, JobError> {
     let pieces = checkpoint.into_pieces().map_err(|error| job_error(&error.into()))?;
-    Ok(Save { checkpoint: pieces, preview: encode(preview)?.into() })
+    Ok(Save { checkpoint: pieces, preview: encode(preview, Format::Png)? })
 }
 
 /// What a job is told of an engine's error.

@@ -49,7 +49,7 @@ impl Sqlite {
                 renewals = renewals + 1,
                 started_at = coalesce(started_at, ?5)
             WHERE number = ?1
-            RETURNING id, attempt, recipe, fingerprint, content, styles, checkpoint";
+            RETURNING *";
         let row = sqlx::query(statement)
             .bind(job.number)
             .bind(Text(status))
@@ -167,8 +167,14 @@ impl Sqlite {
         Ok(before.into_iter().flatten().filter(|blob| blob != checkpoint && blob != preview).collect())
     }
 
-    pub(crate) async fn succeed(&self, claim: &ClaimKey, result: &BlobKey) -> Result<Vec<BlobKey>, ClaimError> {
-        self.hold(claim).await?.end(Event::Succeed, Ending { result: Some(result), ..Ending::default() }).await
+    pub(crate) async fn succeed(
+        &self,
+        claim: &ClaimKey,
+        result: &BlobKey,
+        result_16: &BlobKey,
+    ) -> Result<Vec<BlobKey>, ClaimError> {
+        let ending = Ending { result: Some(result), result_16: Some(result_16), ..Ending::default() };
+        self.hold(claim).await?.end(Event::Succeed, ending).await
     }
 
     pub(crate) async fn fail(&self, claim: &ClaimKey, error: &JobError) -> Result<Vec<BlobKey>, ClaimError> {
@@ -220,6 +226,9 @@ fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
         fingerprint: optional_json(row, "fingerprint")?,
         content: BlobKey::named(row.try_get("content")?),
         styles: json(row, "styles")?,
+        masks: json(row, "masks")?,
+        style_masks: json(row, "style_masks")?,
+        initial: optional_blob(row, "initial")?,
         checkpoint: optional_blob(row, "checkpoint")?,
     })
 }

@@ -13,7 +13,9 @@ use super::{
 use crate::{BlobKey, Event, JobError, Status};
 
 /// Notices of one job at the most.
-const MOST_NOTICES: usize = 20;
+const MOST_NOTICES: usize = 60;
+/// Those of them that stay however many follow: what was done to the job's files stands first, in some two a file.
+const FIRST_NOTICES: usize = 40;
 
 /// What a change has to know of a job, read inside the transaction of the change.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(super) struct JobRow {
 #[derive(Debug, Default)]
 pub(super) struct Ending<'a> {
     pub result: Option<&'a BlobKey>,
+    pub result_16: Option<&'a BlobKey>,
     pub error: Option<&'a JobError>,
     pub notice: Option<&'a str>,
     /// What the job has now crashed; `None` leaves the count as it is.
@@ -56,7 +59,7 @@ impl JobRow {
         let mut notices = self.notices.clone();
         notices.push(notice.to_owned());
         if notices.len() > MOST_NOTICES {
-            notices.remove(1);
+            notices.remove(FIRST_NOTICES);
         }
         notices
     }
@@ -78,9 +81,10 @@ impl JobRow {
                 lease_milliseconds = NULL,
                 crashes = coalesce(?4, crashes),
                 result = ?5,
-                error = ?6,
-                notices = coalesce(?7, notices),
-                cancel_requested = cancel_requested OR ?8,
+                result_16 = ?6,
+                error = ?7,
+                notices = coalesce(?8, notices),
+                cancel_requested = cancel_requested OR ?9,
                 checkpoint = iif(?3 IS NULL, checkpoint, NULL)
             WHERE number = ?1";
         sqlx::query(statement)
@@ -89,6 +93,7 @@ impl JobRow {
             .bind(status.is_finished().then(now))
             .bind(ending.crashes)
             .bind(ending.result.map(BlobKey::as_str))
+            .bind(ending.result_16.map(BlobKey::as_str))
             .bind(ending.error.map(Json))
             .bind(ending.notice.map(|notice| Json(self.notices_with(notice))))
             .bind(event == Event::Cancel)

@@ -15,7 +15,7 @@ use super::{
     rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
 use crate::{
-    CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Stamp, Status, StoreError, SubmitError,
+    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Stamp, Status, StoreError, SubmitError,
 };
 
 impl Sqlite {
@@ -30,14 +30,19 @@ impl Sqlite {
             return Err(SubmitError::QueueFull { limit: most_queued });
         }
         let statement = "
-            INSERT INTO jobs (id, status, created_at, recipe, content, styles) VALUES (?, ?, ?, ?, ?, ?)";
+            INSERT INTO jobs (id, status, created_at, recipe, notices, content, styles, masks, style_masks, initial)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         sqlx::query(statement)
             .bind(Text(job.id))
             .bind(Text(Status::Queued))
             .bind(now())
             .bind(Json(&job.recipe))
+            .bind(Json(&job.notices))
             .bind(job.content.as_str())
             .bind(Json(&job.styles))
+            .bind(Json(&job.masks))
+            .bind(Json(&job.style_masks))
+            .bind(job.initial.as_ref().map(BlobKey::as_str))
             .execute(&mut *transaction)
             .await?;
         let submitted = fetch_job(&mut transaction, job.id).await?;

@@ -29,12 +29,15 @@ impl Sqlite {
     }
 
     pub(crate) async fn named_blobs(&self) -> Result<HashSet<BlobKey>, StoreError> {
-        let select = "SELECT content, styles, checkpoint, preview, result FROM jobs";
+        let select = "
+            SELECT content, styles, masks, style_masks, initial, checkpoint, preview, result, result_16 FROM jobs";
         let mut named = HashSet::new();
         for row in sqlx::query(select).fetch_all(&self.reader).await? {
-            named.extend(json::<Vec<BlobKey>>(&row, "styles")?);
+            for column in ["styles", "masks", "style_masks"] {
+                named.extend(json::<Vec<BlobKey>>(&row, column)?);
+            }
             named.insert(BlobKey::named(row.try_get("content").map_err(StoreError::from)?));
-            for column in ["checkpoint", "preview", "result"] {
+            for column in ["initial", "checkpoint", "preview", "result", "result_16"] {
                 named.extend(optional_blob(&row, column)?);
             }
         }

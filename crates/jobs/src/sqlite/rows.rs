@@ -63,8 +63,12 @@ fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
         error: optional_json(row, "error")?,
         content: BlobKey::named(row.try_get("content")?),
         styles: json(row, "styles")?,
+        masks: json(row, "masks")?,
+        style_masks: json(row, "style_masks")?,
+        initial: optional_blob(row, "initial")?,
         preview: optional_blob(row, "preview")?,
         result: optional_blob(row, "result")?,
+        result_16: optional_blob(row, "result_16")?,
     };
     Ok((row.try_get("number")?, job))
 }

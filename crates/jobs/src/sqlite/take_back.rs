@@ -63,7 +63,7 @@ async fn take_back(
             kind: JobError::WORKER_CRASHED.to_owned(),
             message: format!("given up after workers crashed at it {crashes} times in a row; the last time: {why}"),
         });
-        let ending = Ending { result: None, error: error.as_ref(), notice: Some(why), crashes: Some(crashes) };
+        let ending = Ending { error: error.as_ref(), notice: Some(why), crashes: Some(crashes), ..Ending::default() };
         taken += u64::from(job.end(&mut transaction, event, ending).await?);
     }
     transaction.commit().await?;

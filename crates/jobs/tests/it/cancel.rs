@@ -1,8 +1,8 @@
 //! Asking a job to stop, in each state.
 
-use impasto_jobs::{BlobKey, CancelError, ClaimError, JobError, JobId, Status};
+use impasto_jobs::{CancelError, ClaimError, JobError, JobId, Status};
 
-use crate::common::{ANY_CRASHES, LONG, TestStore, entry, worker};
+use crate::common::{ANY_CRASHES, LONG, TestStore, entry, succeed, worker};
 
 #[tokio::test]
 async fn a_queued_job_is_canceled_at_once() {
@@ -37,7 +37,7 @@ async fn a_running_job_hears_of_it_and_asking_again_changes_nothing() {
 async fn a_finished_job_has_nothing_left_to_cancel() {
     let test = TestStore::new().await;
     let succeeded = test.running().await;
-    test.store.succeed(&succeeded, &BlobKey::result(&succeeded)).await.unwrap();
+    succeed(&test.store, &succeeded).await.unwrap();
     let failed = test.running().await;
     let error = JobError { kind: "input".to_owned(), message: "the content image is empty".to_owned() };
     test.store.fail(&failed, &error).await.unwrap();
@@ -75,6 +75,6 @@ async fn a_result_that_is_there_before_its_worker_heard_of_it_counts() {
     let test = TestStore::new().await;
     let claim = test.running().await;
     test.store.request_cancel(claim.job).await.unwrap();
-    test.store.succeed(&claim, &BlobKey::result(&claim)).await.unwrap();
+    succeed(&test.store, &claim).await.unwrap();
     assert_eq!(test.find(claim.job).await.status, Status::Succeeded);
 }

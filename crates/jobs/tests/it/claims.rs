@@ -2,7 +2,7 @@
 
 use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobStore, Status};
 
-use crate::common::{TestStore, entry, fingerprint, recipe};
+use crate::common::{TestStore, entry, fingerprint, recipe, succeed};
 
 fn an_error() -> JobError {
     JobError { kind: "out_of_memory".to_owned(), message: "2 GiB are needed".to_owned() }
@@ -19,6 +19,9 @@ async fn a_claim_holds_all_that_is_to_do() {
         (claim.content, claim.styles),
         (BlobKey::content(id), vec![BlobKey::style(id, 1), BlobKey::style(id, 2)])
     );
+    let style_masks = vec![BlobKey::style_mask(id, 1), BlobKey::style_mask(id, 2)];
+    assert_eq!((claim.masks, claim.style_masks), (vec![BlobKey::mask(id, 1)], style_masks));
+    assert_eq!(claim.initial, Some(BlobKey::initial(id)));
     assert_eq!((claim.fingerprint, claim.checkpoint), (None, None));
     let job = test.find(id).await;
     assert_eq!((job.status, job.attempt), (Status::Running, Attempt(1)));
@@ -136,10 +139,10 @@ async fn each_checkpoint_returns_what_it_replaces_and_the_end_returns_the_last()
     // What stays named is not to be deleted.
     let third = test.store.save_checkpoint(&claim, &checkpoint(3), &preview(2)).await.unwrap();
     assert_eq!(third, [checkpoint(2)]);
-    let result = BlobKey::result(&claim);
-    assert_eq!(test.store.succeed(&claim, &result).await.unwrap(), [checkpoint(3)]);
+    assert_eq!(succeed(&test.store, &claim).await.unwrap(), [checkpoint(3)]);
     let job = test.find(claim.job).await;
-    assert_eq!((job.status, job.result, job.preview), (Status::Succeeded, Some(result), Some(preview(2))));
+    assert_eq!((job.status, job.preview), (Status::Succeeded, Some(preview(2))));
+    assert_eq!((job.result, job.result_16), (Some(BlobKey::result(&claim)), Some(BlobKey::result_16(&claim))));
     assert!(job.finished_at.is_some() && job.error.is_none());
 }
 
@@ -163,7 +166,7 @@ async fn assert_all_refused(store: &JobStore, claim: &ClaimKey) {
         ("restart", store.restart(claim, &fingerprint("late"), "late").await),
         ("record_progress", store.record_progress(claim, &entry(9, 9)).await),
         ("save_checkpoint", store.save_checkpoint(claim, &checkpoint, &preview).await.map(drop)),
-        ("succeed", store.succeed(claim, &BlobKey::result(claim)).await.map(drop)),
+        ("succeed", succeed(store, claim).await.map(drop)),
         ("fail", store.fail(claim, &an_error()).await.map(drop)),
         ("cancel", store.cancel(claim).await.map(drop)),
         ("hand_back", store.hand_back(claim, "late").await),
@@ -187,7 +190,7 @@ async fn a_worker_that_lost_its_claim_changes_nothing() {
     assert_all_refused(&test.store, &late).await;
     assert_eq!(test.find(late.job).await, running);
 
-    test.store.succeed(&holder, &BlobKey::result(&holder)).await.unwrap();
+    succeed(&test.store, &holder).await.unwrap();
     let finished = test.find(late.job).await;
     for claim in [late, holder] {
         assert_all_refused(&test.store, &claim).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use impasto_jobs::{
-    Blame, BlobKey, Claim, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, WorkerLocks, WorkerName,
+    Blame, BlobKey, Claim, ClaimError, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, WorkerLocks, WorkerName,
 };
 use impasto_recipe::{Fingerprint, Inputs, Limits, Options, ProgressEntry, Recipe, Size};
 use tempfile::TempDir;
@@ -78,8 +78,21 @@ pub fn recipe() -> Recipe {
 
 pub fn new_job() -> NewJob {
     let id = JobId::new();
-    let styles = vec![BlobKey::style(id, 1), BlobKey::style(id, 2)];
-    NewJob { id, recipe: recipe(), content: BlobKey::content(id), styles }
+    NewJob {
+        id,
+        recipe: recipe(),
+        content: BlobKey::content(id),
+        styles: vec![BlobKey::style(id, 1), BlobKey::style(id, 2)],
+        masks: vec![BlobKey::mask(id, 1)],
+        style_masks: vec![BlobKey::style_mask(id, 1), BlobKey::style_mask(id, 2)],
+        initial: Some(BlobKey::initial(id)),
+        notices: Vec::new(),
+    }
+}
+
+/// Finishes the job of `claim`; returns the blobs that it no longer needs.
+pub async fn succeed(store: &JobStore, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
+    store.succeed(claim, &BlobKey::result(claim), &BlobKey::result_16(claim)).await
 }
 
 pub fn worker(name: &str) -> WorkerName {

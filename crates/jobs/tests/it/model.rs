@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, Status};
+use impasto_jobs::{Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, NewJob, Status};
 use proptest::prelude::*;
 
-use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
+use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, succeed, worker};
 
 const MOST_CRASHES: u32 = 2;
 const WORKERS: [&str; 2] = ["one", "two"];
@@ -59,6 +59,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 #[derive(Debug, Clone)]
 struct ModelJob {
     id: JobId,
+    new: NewJob,
     status: Status,
     revision: u64,
     attempt: u32,
@@ -125,9 +126,11 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
     let store = &test.store;
     match step {
         Step::Submit => {
-            let id = store.submit(new_job(), NO_LIMIT).await.unwrap().id;
+            let new = NewJob { notices: vec!["content: turned upright".to_owned()], ..new_job() };
+            let id = store.submit(new.clone(), NO_LIMIT).await.unwrap().id;
             model.jobs.push(ModelJob {
                 id,
+                new,
                 status: Status::Queued,
                 revision: 1,
                 attempt: 0,
@@ -147,10 +150,15 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
                 job.goes_to(Status::Running);
                 job.attempt += 1;
                 (job.worker, job.lapsed) = (name, lapsed);
-                (ClaimKey { job: job.id, attempt: Attempt(job.attempt) }, job.checkpoint)
+                let new = &job.new;
+                let pictures = (new.masks.clone(), new.style_masks.clone(), new.initial.clone());
+                (ClaimKey { job: job.id, attempt: Attempt(job.attempt) }, job.checkpoint, pictures)
             });
-            assert_eq!(claim.as_ref().map(|claim| (claim.key, claim.checkpoint.is_some())), expected);
-            model.claims.extend(expected.map(|(key, _)| key));
+            let claimed = claim.map(|claim| {
+                (claim.key, claim.checkpoint.is_some(), (claim.masks, claim.style_masks, claim.initial))
+            });
+            assert_eq!(claimed, expected);
+            model.claims.extend(expected.map(|(key, ..)| key));
         }
         Step::Write { claim, write } => {
             if !model.claims.is_empty() {
@@ -207,7 +215,7 @@ async fn tell(test: &TestStore, claim: &ClaimKey, write: Write) -> Result<(), Cl
             let (checkpoint, preview) = (BlobKey::checkpoint(claim, 1), BlobKey::preview(claim, 1));
             store.save_checkpoint(claim, &checkpoint, &preview).await.map(drop)
         }
-        Write::Succeed => store.succeed(claim, &BlobKey::result(claim)).await.map(drop),
+        Write::Succeed => succeed(store, claim).await.map(drop),
         Write::Fail => {
             let error = JobError { kind: "internal".to_owned(), message: "it did not work".to_owned() };
             store.fail(claim, &error).await.map(drop)
@@ -256,6 +264,9 @@ async fn assert_alike(test: &TestStore, model: &Model) {
         assert_eq!(job.started_at.is_some(), expected.attempt > 0);
         assert_eq!(job.finished_at.is_some(), expected.status.is_finished());
         assert_eq!(job.result.is_some(), expected.status == Status::Succeeded);
+        assert_eq!(job.result_16.is_some(), job.result.is_some());
+        assert_eq!((&job.masks[..], &job.style_masks[..]), (&expected.new.masks[..], &expected.new.style_masks[..]));
+        assert_eq!((&job.initial, &job.notices[..1]), (&expected.new.initial, &expected.new.notices[..]));
         assert_eq!(job.error.is_some(), expected.status == Status::Failed);
     }
 }

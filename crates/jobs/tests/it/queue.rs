@@ -1,6 +1,6 @@
 //! Submitting, looking, listing, deleting, opening.
 
-use impasto_jobs::{Attempt, Cursor, Job, JobId, JobQuery, JobStore, Status, SubmitError};
+use impasto_jobs::{Attempt, NewJob, Cursor, Job, JobId, JobQuery, JobStore, Status, SubmitError};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, worker};
 
@@ -15,15 +15,17 @@ fn ids(jobs: &[impasto_jobs::Job]) -> Vec<JobId> {
 #[tokio::test]
 async fn a_submitted_job_is_found_as_it_was_submitted() {
     let test = TestStore::new().await;
-    let new = new_job();
+    let new = NewJob { notices: vec!["content: turned upright".to_owned()], ..new_job() };
     let submitted = test.store.submit(new.clone(), NO_LIMIT).await.unwrap();
     assert_eq!(test.find(new.id).await, submitted);
-    assert_eq!(submitted.recipe, new.recipe);
+    assert_eq!((submitted.recipe, submitted.notices), (new.recipe, new.notices));
+    assert_eq!((submitted.masks, submitted.style_masks), (new.masks, new.style_masks));
+    assert_eq!((submitted.initial, submitted.result, submitted.result_16), (new.initial, None, None));
     assert_eq!((submitted.content, submitted.styles), (new.content, new.styles));
     assert_eq!((submitted.status, submitted.attempt, submitted.revision), (Status::Queued, Attempt(0), 1));
     assert_eq!((submitted.started_at, submitted.finished_at, submitted.fingerprint), (None, None, None));
     assert_eq!(submitted.queue_position, Some(1));
-    assert!(!submitted.cancel_requested && submitted.losses.is_empty() && submitted.notices.is_empty());
+    assert!(!submitted.cancel_requested && submitted.losses.is_empty());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use impasto_jobs::{BlobKey, BlobStore, JobError, JobId, JobStore, Retention, Sta
 
 use crate::{
     blobs::files,
-    common::{NO_LIMIT, TestStore, new_job},
+    common::{NO_LIMIT, TestStore, new_job, succeed},
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -35,7 +35,8 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     let claim = test.claim().await.key;
     let (checkpoint, preview) = (BlobKey::checkpoint(&claim, 2), BlobKey::preview(&claim, 2));
     test.store.save_checkpoint(&claim, &checkpoint, &preview).await.unwrap();
-    let named: Vec<_> = job.styles.iter().chain([&job.content, &checkpoint, &preview]).cloned().collect();
+    let lists = job.styles.iter().chain(&job.masks).chain(&job.style_masks).chain(&job.initial);
+    let named: Vec<_> = lists.chain([&job.content, &checkpoint, &preview]).cloned().collect();
     // Of a claim that died before its row, of one whose row forgot them, of a job that never was.
     let orphans = [BlobKey::result(&claim), BlobKey::checkpoint(&claim, 1), BlobKey::content(JobId::new())];
     for key in named.iter().chain(&orphans) {
@@ -51,13 +52,29 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     }
     assert_eq!(
         files(&folder),
-        ["checkpoint-1-2", "content", "not-ours", "not-ours-either", "preview-1-2", "style-1", "style-2"]
+        [
+            "checkpoint-1-2",
+            "content",
+            "initial",
+            "mask-1",
+            "not-ours",
+            "not-ours-either",
+            "preview-1-2",
+            "style-1",
+            "style-2",
+            "style-mask-1",
+            "style-mask-2"
+        ]
     );
-    let result = BlobKey::result(&claim);
-    write(&blobs, &result).await;
-    test.store.succeed(&claim, &result).await.unwrap();
+    let results = [BlobKey::result(&claim), BlobKey::result_16(&claim)];
+    for result in &results {
+        write(&blobs, result).await;
+    }
+    succeed(&test.store, &claim).await.unwrap();
     assert_eq!(sweep(&test.store, &blobs, NOW).await, 1, "the checkpoint of a finished job");
-    blobs.get(&result).await.unwrap();
+    for result in &results {
+        blobs.get(result).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -114,7 +131,7 @@ async fn ended(test: &TestStore, blobs: &BlobStore, results: &[Option<usize>]) -
             Some(bytes) => {
                 let result = BlobKey::result(&claim);
                 blobs.put(&result, Bytes::from(vec![0; bytes])).await.unwrap();
-                test.store.succeed(&claim, &result).await.unwrap();
+                succeed(&test.store, &claim).await.unwrap();
             }
             None => {
                 let error = JobError { kind: "input".to_owned(), message: "no picture".to_owned() };

@@ -106,5 +106,5 @@ async fn of_many_notices_the_first_and_the_latest_are_kept() {
         test.store.hand_back(&claim, &format!("reason {number}")).await.unwrap();
     }
     let notices = test.find(id).await.notices;
-    assert_eq!((notices.len(), notices[0].as_str(), notices[19].as_str()), (20, "reason 1", "reason 100"));
+    assert_eq!((notices.len(), notices[0].as_str(), notices[59].as_str()), (60, "reason 1", "reason 100"));
 }

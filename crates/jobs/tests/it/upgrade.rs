@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use impasto_jobs::{JobStore, Status};
+use impasto_jobs::{JobStore, NewJob, Status};
+use impasto_recipe::{Inputs, Limits, Objective, Options, Recipe, Size, vgg::Architecture};
+use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
 use crate::common::{LONG, NO_LIMIT, entry, new_job, recipe, worker};
@@ -22,6 +24,67 @@ async fn at_version(file: &Path, versions: usize) -> SqliteConnection {
     connection
 }
 
+/// The recipe as versions before masks wrote it, with whatever backbone the request named.
+fn of_version_2(recipe: &Recipe, backbone: &str) -> Value {
+    let mut old = serde_json::to_value(recipe).unwrap();
+    let fields = old.as_object_mut().unwrap();
+    for new in ["content_layers", "style_layers", "pooling", "init", "seed", "style_scale", "colours", "alpha"] {
+        fields.remove(new).expect(new);
+    }
+    fields.insert("backbone".to_owned(), json!(backbone));
+    old
+}
+
+/// What such a recipe is now: what the same options mean, with transparency laid on white as it was then.
+fn as_of_now(objective: Objective, backbone: Architecture) -> Recipe {
+    let options = Options { objective: Some(objective), alpha: Some(impasto_recipe::Alpha::White), ..Options::default() };
+    let inputs = Inputs { automatic: backbone, ..Inputs::new(Size::new(300, 200), 1) };
+    options.resolve(&inputs, &Limits::default()).unwrap()
+}
+
+#[tokio::test]
+async fn recipes_of_the_second_version_say_all_that_they_left_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.db");
+    let mut connection = at_version(&file, 2).await;
+    let mut old = Vec::new();
+    for objective in [Objective::Published, Objective::Relative] {
+        for (asked, computed, meant) in [
+            ("vgg16", None, Architecture::Vgg16),
+            ("vgg19", None, Architecture::Vgg19),
+            ("auto", None, Architecture::Vgg16),
+            ("auto", Some("vgg16"), Architecture::Vgg16),
+            ("auto", Some("vgg19"), Architecture::Vgg19),
+        ] {
+            let (job, recipe) = (new_job(), as_of_now(objective, meant));
+            let fingerprint = computed.map(|backbone| json!({"backbone": backbone, "weights": "", "device": "cpu",
+                "precision": "f32", "kernels": ""}));
+            let insert = "INSERT INTO jobs (id, status, created_at, recipe, fingerprint, content, styles)
+                VALUES (?, 'queued', 1000, ?, ?, ?, ?)";
+            sqlx::query(insert)
+                .bind(job.id.to_string())
+                .bind(of_version_2(&recipe, asked))
+                .bind(fingerprint)
+                .bind(job.content.as_str())
+                .bind(sqlx::types::Json(&job.styles))
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            old.push((job, recipe));
+        }
+    }
+    connection.close().await.unwrap();
+
+    let store = JobStore::open(&file).await.unwrap();
+    for (NewJob { id, content, styles, .. }, recipe) in old {
+        let job = store.find(id).await.unwrap().expect("it is still there");
+        assert_eq!((job.recipe, job.content, job.styles), (recipe, content, styles));
+        assert_eq!((job.masks, job.style_masks, job.initial, job.result_16), (vec![], vec![], None, None));
+        let claim = store.claim(&worker("next"), LONG).await.unwrap().expect("it waits");
+        assert_eq!((claim.key.job, claim.masks, claim.initial), (id, vec![], None));
+    }
+}
+
 #[tokio::test]
 async fn jobs_of_the_first_version_live_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -35,7 +98,7 @@ async fn jobs_of_the_first_version_live_on() {
         sqlx::query(insert)
             .bind(job.id.to_string())
             .bind(status)
-            .bind(sqlx::types::Json(recipe()))
+            .bind(of_version_2(&recipe(), "auto"))
             .bind(job.content.as_str())
             .bind(sqlx::types::Json(&job.styles))
             .execute(&mut connection)

@@ -65,7 +65,17 @@ impl Test {
         let (content, style) = (BlobKey::content(id), BlobKey::style(id, 0));
         self.blobs.put(&content, pictures::photograph(48, 36).into()).await.unwrap();
         self.blobs.put(&style, pictures::painting(40, 40).into()).await.unwrap();
-        self.jobs.submit(NewJob { id, recipe, content, styles: vec![style] }, 100).await.unwrap().id
+        let job = NewJob {
+            id,
+            recipe,
+            content,
+            styles: vec![style],
+            masks: Vec::new(),
+            style_masks: Vec::new(),
+            initial: None,
+            notices: Vec::new(),
+        };
+        self.jobs.submit(job, 100).await.unwrap().id
     }
 
     pub fn start(&self) -> Running {
