@@ -9,8 +9,9 @@ Usage: pip install -r tools/requirements.txt
   losses.json              progress entries of short runs, one stage or two
   losses_long.json         those of 100 epochs
   gradient_*.safetensors   losses and gradients of an objective on a narrow network
+                           (masked: of the style alone, in two regions)
   autocast.json            how far PyTorch's bfloat16 is from the exact gradient, on whole networks
-  pooling.safetensors      both poolings and their gradients, on odd sizes and with ties
+  pooling.safetensors      all poolings and their gradients, on odd sizes and with ties
   resize.safetensors       Pillow's BILINEAR on floats, to a smaller, a larger and the same size
 
 Run again, it makes the same bytes on the same machine; on another the last digits may differ. losses_long.json takes
@@ -27,7 +28,8 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from reference import LOSS_WEIGHTS, Network, Objective, Stage, l2_pool, normalise, open_rgb, resize, stylise
+from reference import (LOSS_WEIGHTS, STYLE_LAYERS, Network, Objective, Stage, Style, average_pool, l2_pool, normalise,
+                       open_rgb, resize, stylise)
 from seeded import seeded_weights, splitmix64, uniform
 
 ROOT = Path(__file__).parent.parent
@@ -141,6 +143,27 @@ def make_gradient(name):
     })
 
 
+def make_masked(name):
+    """The style's gradient in two regions with soft masks, of which one has a style that counts in part."""
+    content, style, x = (image.double() for image in small_images())
+    height, width = x.shape[2:]
+    across = torch.arange(width).double().expand(height, width) / (width - 1)
+    # Whole eighths, which any number format holds.
+    across = (across * 8).floor() / 8
+    down = (torch.arange(height).double()[:, None].expand(height, width) / (height - 1) * 8).floor() / 8
+    weights = {key: tensor.double() for key, tensor in seeded_weights("vgg19", NARROW_SEED, NARROWNESS).items()}
+    tensors = {"content": content, "style": style, "x": x, "mask": across, "style_mask": down}
+    for objective in LEARNING_RATES:
+        network, image = Network(weights, objective), x.clone().requires_grad_(True)
+        features, other = network(style), network(content)
+        regions = [(0.75, features, {"style_mask": down, "mask": across}), (0.5, other, {"mask": 1 - across})]
+        seen = network(image)
+        loss = sum(weight * Style(of[layer], layer, objective, **masks).distance(seen[layer])
+                   for weight, of, masks in regions for layer in STYLE_LAYERS)
+        tensors |= {f"loss_{objective}": loss.detach(), f"gradient_{objective}": torch.autograd.grad(loss, image)[0]}
+    write_tensors(name, {key: tensor.float() if tensor.dim() else tensor for key, tensor in tensors.items()})
+
+
 def make_autocast(name):
     """How far the gradient of content and style is from the exact one when PyTorch computes in bfloat16."""
     def gradient(backbone, objective, dtype, bf16):
@@ -172,9 +195,10 @@ def make_pooling(name):
         return out, torch.autograd.grad(out, image, upstream)[0]
 
     max_out, max_grad = pool(lambda image: F.max_pool2d(image, 2, 2))
+    average_out, average_grad = pool(average_pool)
     l2_out, l2_grad = pool(l2_pool)
     write_tensors(name, {"x": x, "upstream": upstream, "max_out": max_out, "max_grad": max_grad,
-                         "l2_out": l2_out, "l2_grad": l2_grad})
+                         "average_out": average_out, "average_grad": average_grad, "l2_out": l2_out, "l2_grad": l2_grad})
 
 
 def make_resize(name):
@@ -186,7 +210,7 @@ def make_resize(name):
 MAKERS = {
     "content.png": make_content, "style.png": make_style, "seeded.json": make_seeded,
     "gradient_published.safetensors": make_gradient, "gradient_relative.safetensors": make_gradient,
-    "autocast.json": make_autocast,
+    "gradient_masked.safetensors": make_masked, "autocast.json": make_autocast,
     "pooling.safetensors": make_pooling, "resize.safetensors": make_resize,
     "losses.json": make_losses, "losses_long.json": make_losses_long,
 }

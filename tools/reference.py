@@ -50,7 +50,7 @@ LOSS_WEIGHTS = {"published": (1.0, 1e3, 10.0), "relative": (1.0, 2.5, 0.03)}
 # What a layer's style counts in the objective `relative`.
 STYLE_LAYER_WEIGHTS = {"conv1_1": 2.5, "conv2_1": 1.25, "conv3_1": 0.6, "conv4_1": 0.3, "conv5_1": 0.08}
 VARIANCE_FLOOR = 1e-4
-L2_GAIN, L2_FLOOR = 0.78, 1e-8
+L2_GAIN, L2_FLOOR, AVERAGE_GAIN = 0.78, 1e-8, 1.3
 MARGIN, COARSE_MARGIN, COARSE, MULTIPLE = 16, 24, 255, 16
 
 
@@ -170,16 +170,33 @@ def l2_pool(x):
     return (4 * F.avg_pool2d(x * x, 2, 2) + L2_FLOOR).sqrt() * L2_GAIN
 
 
-def gram(features):
+def average_pool(x):
+    return F.avg_pool2d(x, 2, 2) * AVERAGE_GAIN
+
+
+def gram(features, mask=None):
     flat = features.reshape(features.shape[1], -1)
-    return flat @ flat.T / flat.numel()
+    if mask is None:
+        return flat @ flat.T / flat.numel()
+    return (flat * mask.reshape(1, -1)) @ flat.T / (flat.shape[0] * mask.sum())
 
 
-def moments(features):
+def moments(features, mask=None):
     """The means and variances of the channels."""
     flat = features.reshape(features.shape[1], -1)
     flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
-    return flat.mean(1), flat.var(1, unbiased=False)
+    if mask is None:
+        return flat.mean(1), flat.var(1, unbiased=False)
+    weights = mask.reshape(1, -1) / mask.sum()
+    mean = (flat * weights).sum(1)
+    return mean, ((flat - mean[:, None]).square() * weights).sum(1)
+
+
+def mask_at(mask, name):
+    """A mask (h,w) as the features of a layer see it: pooled to means as often as they are."""
+    for _ in range(1, int(name.removeprefix("conv")[0])):
+        mask = F.avg_pool2d(mask[None, None], 2, 2)[0, 0]
+    return mask
 
 
 def total_variation(x, objective):
@@ -197,19 +214,21 @@ def distance(have, want, objective):
 
 
 class Style:
-    """What the style at a layer is to be."""
+    """What the style at a layer is to be; masks say which pixels of the style image and of others count."""
 
-    def __init__(self, features, name, objective):
+    def __init__(self, features, name, objective, style_mask=None, mask=None):
         self.objective, self.weight = objective, STYLE_LAYER_WEIGHTS[name] if objective == "relative" else 1.0
-        self.gram = gram(features)
+        self.mask = None if mask is None else mask_at(mask, name)
+        style_mask = None if style_mask is None else mask_at(style_mask, name)
+        self.gram = gram(features, style_mask)
         self.floor = VARIANCE_FLOOR * self.gram.diagonal().sum()
-        self.mean, variance = moments(features)
+        self.mean, variance = moments(features, style_mask)
         self.deviation = (variance + self.floor).sqrt()
 
     def distance(self, features):
-        apart = distance(gram(features), self.gram, self.objective)
+        apart = distance(gram(features, self.mask), self.gram, self.objective)
         if self.objective == "relative":
-            mean, variance = moments(features)
+            mean, variance = moments(features, self.mask)
             apart = apart + (distance(mean, self.mean, self.objective)
                              + distance((variance + self.floor).sqrt(), self.deviation, self.objective))
         return apart * self.weight

@@ -15,10 +15,17 @@ pub enum Through<'a, L> {
     Relu(&'a Gates),
     /// A ReLU and a [`crate::Pooling::Maximum`].
     Maximum(&'a Gates),
+    /// A ReLU and a [`crate::Pooling::Average`].
+    Average {
+        /// Which corners the ReLU lets through.
+        gates: &'a Gates,
+        /// The pooling's.
+        gain: f32,
+    },
     /// A ReLU and a [`crate::Pooling::L2`].
     L2 {
-        /// The layer's output after the ReLU.
-        rectified: &'a Activations<L>,
+        /// The layer's output, before the ReLU or after it.
+        output: &'a Activations<L>,
         /// The pooling's.
         gain: f32,
     },
@@ -72,8 +79,12 @@ impl<'a, L: Line> Carried<'a, L> {
                 assert_eq!(gates.bits.len(), Gates::count(target, Some(Pooling::Maximum)), "the gates");
                 true
             }
-            Through::L2 { rectified, .. } => {
-                assert_eq!(rectified.shape(), target, "the shape of the output");
+            Through::Average { gates, gain } => {
+                assert_eq!(gates.bits.len(), Gates::count(target, Some(Pooling::Average(gain))), "the gates");
+                true
+            }
+            Through::L2 { output, .. } => {
+                assert_eq!(output.shape(), target, "the shape of the output");
                 true
             }
         };
@@ -177,17 +188,30 @@ impl<L: Line> Sink for Carried<'_, L> {
                     }
                 }
             }
-            Through::L2 { rectified, gain } => {
+            Through::Average { gates, gain } => {
+                let share = simd.splat(gain / CORNERS as f32);
+                let gates = gates.bits[CORNERS * first..][..CORNERS * count].as_chunks::<CORNERS>().0;
+                // SAFETY: every block and pixel is put once, and by one thread all that share a line.
+                let (windows, part) = unsafe { self.corners(block, row, column, count) };
+                for ((values, window), gates) in values.zip(windows).zip(gates) {
+                    let shared = simd.mul(values, share);
+                    for (line, open) in window.into_iter().zip(gates) {
+                        line.store(simd, part, self.added(simd, shared, *open, line, part));
+                    }
+                }
+            }
+            Through::L2 { output, gain } => {
                 const OPEN: u16 = u16::MAX;
                 let [upper, lower] = [2 * row, 2 * row + 1].map(|row| {
                     let place = L::place(self.target, block, row, 2 * column);
-                    rectified.lines()[place.line..][..2 * count].as_chunks::<2>().0
+                    output.lines()[place.line..][..2 * count].as_chunks::<2>().0
                 });
                 // SAFETY: every block and pixel is put once, and by one thread all that share a line.
                 let (windows, part) = unsafe { self.corners(block, row, column, count) };
                 for ((values, window), (upper, lower)) in values.zip(windows).zip(upper.iter().zip(lower)) {
                     // The length's slope along a corner is that corner over the length; where the ReLU lets nothing pass, 0.
-                    let corners = [&upper[0], &upper[1], &lower[0], &lower[1]].map(|line| line.load(simd, part));
+                    let corners = [&upper[0], &upper[1], &lower[0], &lower[1]]
+                        .map(|line| simd.max(line.load(simd, part), simd.splat(0.0)));
                     let scaled = simd.mul(values, simd.splat(gain));
                     let by_length = simd.div(scaled, l2_length(simd, corners));
                     for (line, corner) in window.into_iter().zip(corners) {

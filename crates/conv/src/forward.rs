@@ -13,6 +13,8 @@ use crate::{
 pub enum Pooling {
     /// The greatest of each window; of equal ones, the first in reading order.
     Maximum,
+    /// The mean of each window, times this.
+    Average(f32),
     /// The Euclidean length of each window, times this: of the four numbers a, b, c and d the root of
     /// a² + b² + c² + d² + [`L2_FLOOR`]. Of nothing but zeros it makes a little, in channels to spare too; no convolution reads
     /// these.
@@ -141,6 +143,17 @@ impl<L: Line> Sink for Outputs<'_, L> {
                     let (pooled, open) = maximum(simd, corners);
                     *gates = open;
                     put(number, pooled);
+                }
+            }
+            Pooling::Average(gain) => {
+                let gate = CORNERS * ((block * shape.height + row) * shape.width + column);
+                // SAFETY: every block and window is put once.
+                let gates = unsafe { self.gates.part(gate..gate + CORNERS * count) };
+                for ((number, corners), gates) in corners.enumerate().zip(gates.as_chunks_mut::<CORNERS>().0) {
+                    *gates = corners.map(|corner| simd.greater(corner, simd.splat(0.0)));
+                    let [a, b, c, d] = corners.map(|corner| simd.max(corner, simd.splat(0.0)));
+                    let sum = simd.add(simd.add(a, b), simd.add(c, d));
+                    put(number, simd.mul(sum, simd.splat(gain / CORNERS as f32)));
                 }
             }
             Pooling::L2(gain) => {

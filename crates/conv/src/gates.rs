@@ -3,8 +3,8 @@
 use crate::{Activations, Pooling, Shape, lines::Line};
 
 /// For each of the gradients that come back through a ReLU or a pooling, one bit for every channel of a block: whether it
-/// passes. A ReLU has one place for each pixel; a maximum pooling has four for each window, its corners in reading order. An L2
-/// pooling has none: its slope comes of the layer's output.
+/// passes. A ReLU has one place for each pixel; a maximum or average pooling has four for each window, its corners in reading
+/// order. An L2 pooling has none: its slope comes of the layer's output.
 #[derive(Debug, Clone)]
 pub struct Gates {
     pub(crate) bits: Vec<u16>,
@@ -24,7 +24,7 @@ impl Gates {
         let of = |shape: Shape| shape.blocks() * shape.pixels();
         match pooling {
             None => of(shape),
-            Some(Pooling::Maximum) => CORNERS * of(shape.pooled()),
+            Some(Pooling::Maximum | Pooling::Average(_)) => CORNERS * of(shape.pooled()),
             Some(Pooling::L2(_)) => 0,
         }
     }

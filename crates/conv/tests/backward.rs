@@ -48,12 +48,12 @@ impl Case {
         let turned = turned(&self.kernel, CHANNELS, 36);
         let convolution = K::convolution(CHANNELS, 36, &turned, &[0.0; 36]);
         let mut gradient = Activations::from_planes(self.out, own);
-        let rectified: Vec<f32> = self.values.iter().map(|value| value.max(0.0)).collect();
-        let rectified = Activations::from_planes(self.out, &rectified);
+        let output = Activations::from_planes(self.out, &self.values);
         let through = match self.pooling {
             None => Through::Relu(&self.gates),
             Some(Pooling::Maximum) => Through::Maximum(&self.gates),
-            Some(Pooling::L2(gain)) => Through::L2 { rectified: &rectified, gain },
+            Some(Pooling::Average(gain)) => Through::Average { gates: &self.gates, gain },
+            Some(Pooling::L2(gain)) => Through::L2 { output: &output, gain },
         };
         let upstream = Activations::from_planes(self.upstream, &self.gradient);
         kernels.backward(&convolution, &upstream, Backward { through, tap, gradient: &mut gradient });
@@ -78,6 +78,9 @@ impl Case {
                     };
                     let corners = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(dy, dx)| (2 * y + dy) * width + 2 * x + dx);
                     match pooling {
+                        Pooling::Average(gain) => {
+                            corners.iter().for_each(|&corner| to[corner] = upstream * f64::from(gain) / 4.0)
+                        }
                         Pooling::L2(gain) => {
                             let rectified = corners.map(|corner| f64::from(plane[corner].max(0.0)));
                             let squares: f64 = rectified.iter().map(|value| value * value).sum();
@@ -112,7 +115,7 @@ impl Case {
 fn all_kernels_carry_gradients_back() {
     fn check(kernels: &impl Kernels, tolerance: f64) {
         for size in SIZES {
-            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::L2(0.78))] {
+            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::Average(1.3)), Some(Pooling::L2(0.78))] {
                 if pooling.is_some() && (size.0 < 2 || size.1 < 2) {
                     continue;
                 }

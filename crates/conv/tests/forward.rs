@@ -93,7 +93,7 @@ fn what_is_fused_is_what_would_come_after() {
     fn check(kernels: &impl Kernels, tolerance: f64) {
         for case in Case::all() {
             let rectified: Vec<f32> = case.features(kernels).iter().map(|value| value.max(0.0)).collect();
-            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::L2(0.78))] {
+            for pooling in [None, Some(Pooling::Maximum), Some(Pooling::Average(1.3)), Some(Pooling::L2(0.78))] {
                 let layer = case.layer(kernels, true, pooling);
                 let place = format!("{} {pooling:?} {:?}", kernels.name(), case.out);
                 assert_eq!(layer.features, rectified, "{place}");
@@ -122,6 +122,7 @@ fn pooled(shape: Shape, planes: &[f32], pooling: Option<Pooling>) -> Vec<f32> {
                 let window = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
                 output.push(match pooling {
                     Pooling::Maximum => window.into_iter().fold(0.0, f32::max),
+                    Pooling::Average(gain) => window.iter().sum::<f32>() * gain / 4.0,
                     Pooling::L2(gain) => {
                         (window.map(|value| value * value).iter().sum::<f32>() + L2_FLOOR).sqrt() * gain
                     }

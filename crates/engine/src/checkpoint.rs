@@ -4,11 +4,10 @@ mod file;
 
 use candle_core::{DType, Device, Tensor};
 use half::bf16;
-use impasto_picture::Picture;
 use impasto_recipe::{Canvas, Fingerprint, Position, Recipe, Size};
 
 use crate::{
-    EngineError, image,
+    EngineError,
     optimiser::{Memory, Optimiser},
 };
 
@@ -92,14 +91,6 @@ impl Checkpoint {
             Numbers::F32(numbers) => Tensor::from_slice(numbers, shape, device),
             Numbers::Bf16(numbers) => Tensor::from_slice(numbers, shape, device),
         }
-    }
-
-    /// The composite image, clipped to what can be shown: the best one so far, where the optimiser knows of it.
-    ///
-    /// # Errors
-    /// When a pixel is no number.
-    pub fn picture(&self) -> Result<Picture, EngineError> {
-        Ok(image::to_picture(&self.tensor(&self.memory.image, &Device::Cpu)?, self.canvas)?)
     }
 
     /// How far the run had come.

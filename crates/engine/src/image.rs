@@ -24,6 +24,14 @@ pub(crate) fn normalised(picture: &Picture, canvas: Canvas, device: &Device) -> 
     Tensor::from_vec(planes, (1, 3, height as usize, width as usize), device)
 }
 
+/// A picture of noise: each value of each pixel is as likely as any other. The same seed makes the same noise.
+pub(crate) fn noise(size: Size, seed: u32) -> Picture {
+    let mut numbers = fastrand::Rng::with_seed(seed.into());
+    let rgb = (0..3 * size.pixels()).map(|_| numbers.f32()).collect();
+    // Three numbers from 0 to 1 for each pixel.
+    Picture::new(size, rgb).expect("a picture of numbers from 0 to 1")
+}
+
 /// The picture on the canvas of a normalised image (1, 3, height, width), clipped to what can be shown.
 pub(crate) fn to_picture(image: &Tensor, canvas: Canvas) -> Result<Picture> {
     let (left, top) = canvas.origin();

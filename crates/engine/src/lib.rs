@@ -8,8 +8,11 @@
 
 mod algebra;
 mod checkpoint;
+mod colours;
 mod device;
 mod error;
+mod finish;
+mod free;
 mod image;
 mod losses;
 pub mod network;
@@ -17,6 +20,7 @@ mod observer;
 mod optimiser;
 mod paint;
 mod stage;
+mod subject;
 mod tv;
 pub mod vgg;
 
@@ -24,4 +28,5 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use device::{DeviceChoice, DeviceName, available_devices};
 pub use error::EngineError;
 pub use observer::{Flow, Observer, Snapshot};
-pub use paint::{Engine, EngineSettings, Outcome, Subject, precisions};
+pub use paint::{Engine, EngineSettings, Outcome, precisions};
+pub use subject::{Style, Subject};

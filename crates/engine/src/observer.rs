@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use impasto_picture::Picture;
 use impasto_recipe::{Canvas, Fingerprint, Position, ProgressEntry};
 
-use crate::{Checkpoint, EngineError, image, optimiser::Optimiser};
+use crate::{Checkpoint, EngineError, finish::Finish, image, optimiser::Optimiser};
 
 /// Whether a run is to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Snapshot<'a> {
     pub(crate) position: Position,
     pub(crate) image: &'a Tensor,
     pub(crate) canvas: Canvas,
+    pub(crate) finish: &'a Finish,
     pub(crate) optimiser: &'a Optimiser,
     pub(crate) fingerprint: &'a Fingerprint,
 }
@@ -39,12 +40,13 @@ impl Snapshot<'_> {
         self.position
     }
 
-    /// The composite image, clipped to what can be shown.
+    /// The picture so far, as a result would be: the best one, where the optimiser knows of it.
     ///
     /// # Errors
     /// When the image cannot be read from the device.
     pub fn picture(&self) -> Result<Picture, EngineError> {
-        Ok(image::to_picture(self.image, self.canvas)?)
+        let best = self.optimiser.best().map_or(self.image, |(image, _)| image);
+        Ok(self.finish.applied_to(image::to_picture(best, self.canvas)?))
     }
 
     /// All that is needed to go on from here.

@@ -2,16 +2,19 @@
 
 use candle_core::{DType, Device, Tensor};
 use impasto_conv::Tiles;
-use impasto_picture::{Filter, Picture};
-use impasto_recipe::{Canvas, Fingerprint, Objective, Position, Precision, Recipe, Size, Stage};
+use impasto_picture::Picture;
+use impasto_recipe::{Canvas, Fingerprint, Init, Position, Precision, Recipe, Size, Stage};
 
 use crate::{
-    Checkpoint, EngineError, Flow, Observer, Snapshot,
+    Checkpoint, CheckpointError, EngineError, Flow, Observer, Snapshot, Style, Subject,
     device::DeviceName,
+    finish::Finish,
+    free::Free,
     image,
     network::{Aim, Backend, FusedNetwork, PlainNetwork, TermWeights, WeighedStyle},
     optimiser::Optimiser,
     stage::{Clock, StageRun},
+    subject::{filter_of, on_canvas},
     tv::TotalVariation,
     vgg::Backbone,
 };
@@ -36,49 +39,18 @@ pub struct Engine {
     threads: Option<rayon::ThreadPool>,
 }
 
-/// The pictures of a run.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    /// What is to be seen on the result.
-    pub content: Picture,
-    /// In whose manner; as many as the recipe has style weights.
-    pub styles: Vec<Picture>,
-}
-
-impl Subject {
-    /// With a content and no style yet. Each picture is brought to the largest size that a stage needs as it comes, so that
-    /// large ones need not be held together.
-    pub fn new(recipe: &Recipe, content: Picture) -> Self {
-        let size = recipe.largest_content_size(content.size());
-        Self { content: brought_to(size, content, recipe), styles: Vec::new() }
-    }
-
-    /// One more style.
-    pub fn add_style(&mut self, recipe: &Recipe, style: Picture) {
-        let size = recipe.largest_style_size(style.size());
-        self.styles.push(brought_to(size, style, recipe));
-    }
-}
-
-fn brought_to(size: Size, picture: Picture, recipe: &Recipe) -> Picture {
-    if size == picture.size() { picture } else { picture.resized(size, filter_of(recipe)) }
-}
-
-/// How pictures are brought to a stage's size.
-fn filter_of(recipe: &Recipe) -> Filter {
-    match recipe.objective {
-        Objective::Published => Filter::Bilinear,
-        Objective::Relative => Filter::Bicubic,
-    }
-}
-
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
     /// With its result.
     Finished(Picture),
     /// Before its end, as its observer wished.
-    Stopped(Box<Checkpoint>),
+    Stopped {
+        /// All that is needed to go on.
+        checkpoint: Box<Checkpoint>,
+        /// The picture so far.
+        picture: Picture,
+    },
 }
 
 /// On a GPU this many epochs at the most are queued ahead of the computation, so that a stop takes effect soon.
@@ -207,14 +179,18 @@ impl Run<'_> {
                     self.engine.device.synchronize()?;
                 }
                 if observer.epoch(&self.snapshot(&run)) == Flow::Stop {
-                    return Ok(Outcome::Stopped(Box::new(self.snapshot(&run).checkpoint()?)));
+                    let now = self.snapshot(&run);
+                    return Ok(Outcome::Stopped { checkpoint: Box::new(now.checkpoint()?), picture: now.picture()? });
                 }
             }
             observer.progress(&run.finish()?);
-            painted = Some(image::to_picture(&run.image, run.canvas)?);
+            let picture = image::to_picture(&run.image, run.canvas)?;
+            if number as usize == self.recipe.stages.len() {
+                return Ok(Outcome::Finished(run.finish.applied_to(picture)));
+            }
+            painted = Some(picture);
         }
-        let content = || self.subject.content.resized(self.recipe.result_size(), self.filter());
-        Ok(Outcome::Finished(painted.unwrap_or_else(content)))
+        Err(CheckpointError::Unreadable("it lies behind the last stage".to_owned()).into())
     }
 
     /// A stage at its start, or where the checkpoint left it.
@@ -227,22 +203,33 @@ impl Run<'_> {
     ) -> Result<StageRun<'_>, EngineError> {
         let device = &self.engine.device;
         let canvas = Canvas::new(stage.size, self.recipe.objective);
-        let content = self.image_of(&self.subject.content, canvas)?;
-        let styles = self.styles_for(stage.size)?;
+        let photograph = self.subject.content.resized(stage.size, filter_of(self.recipe));
+        let finish = Finish::new(self.recipe, self.subject, &photograph);
+        let content = image::normalised(&photograph, canvas, device)?;
+        let look = |style: &Style, weight: f64| self.style_for(stage.size, style, weight);
+        let regions = self.subject.regions(self.recipe, canvas, look)?;
         let weights = self.recipe.weights;
         let network = self.engine.network.aim(&Aim {
             objective: self.recipe.objective,
+            content_layers: &self.recipe.content_layers,
+            style_layers: &self.recipe.style_layers,
+            pooling: self.recipe.pooling,
             content: &content,
-            styles: &styles,
+            regions: &regions,
             weights: TermWeights { content: weights.content, style: weights.style },
         })?;
+        let free = finish.cover().map(|cover| Free::new(&on_canvas(cover, canvas), device)).transpose()?;
         let (image, optimiser, epoch) = match from {
             Some(checkpoint) => {
                 let (image, optimiser) = checkpoint.restore(device)?;
                 (image, optimiser, checkpoint.position().epoch)
             }
             None => {
-                let image = painted.map_or(Ok(content), |picture| self.image_of(&picture, canvas))?;
+                let start = match painted.or_else(|| self.first_picture(stage.size)) {
+                    Some(picture) => self.image_of(&picture, canvas)?,
+                    None => content.clone(),
+                };
+                let image = free.as_ref().map_or(Ok(start.clone()), |free| free.choose(&start, &content))?;
                 let optimiser = Optimiser::new(self.recipe.optimiser, &image)?;
                 (image, optimiser, 0)
             }
@@ -252,6 +239,8 @@ impl Run<'_> {
             number,
             stage,
             canvas,
+            finish,
+            free,
             smoothness: TotalVariation::of(self.recipe.objective),
             weights,
             base_rate: self.recipe.learning_rate,
@@ -263,23 +252,24 @@ impl Run<'_> {
         })
     }
 
-    fn filter(&self) -> Filter {
-        filter_of(self.recipe)
+    /// What the first stage starts from, where that is not the photograph.
+    fn first_picture(&self, size: Size) -> Option<Picture> {
+        match self.recipe.init {
+            Init::Content => None,
+            Init::Noise => Some(image::noise(size, self.recipe.seed)),
+            Init::Picture => self.subject.initial.clone(),
+        }
     }
 
     fn image_of(&self, picture: &Picture, canvas: Canvas) -> Result<Tensor, EngineError> {
-        Ok(image::normalised(&picture.resized(canvas.picture, self.filter()), canvas, &self.engine.device)?)
+        let picture = picture.resized(canvas.picture, filter_of(self.recipe));
+        Ok(image::normalised(&picture, canvas, &self.engine.device)?)
     }
 
-    fn styles_for(&self, stage: Size) -> Result<Vec<WeighedStyle>, EngineError> {
-        let weighed = self.subject.styles.iter().zip(&self.recipe.style_weights);
-        weighed
-            .map(|(picture, &weight)| {
-                let size = self.recipe.style_size(picture.size(), stage);
-                let image = self.image_of(picture, Canvas::without_margin(size))?;
-                Ok(WeighedStyle { image, weight })
-            })
-            .collect()
+    fn style_for(&self, stage: Size, style: &Style, weight: f64) -> Result<WeighedStyle, EngineError> {
+        let canvas = Canvas::without_margin(self.recipe.style_size(style.picture.size(), stage));
+        let image = self.image_of(&style.picture, canvas)?;
+        Ok(WeighedStyle { image, mask: style.part.as_ref().map(|mask| on_canvas(mask, canvas)), weight })
     }
 
     fn snapshot<'b>(&'b self, run: &'b StageRun<'_>) -> Snapshot<'b> {
@@ -287,6 +277,7 @@ impl Run<'_> {
             position: run.position(),
             image: &run.image,
             canvas: run.canvas,
+            finish: &run.finish,
             optimiser: &run.optimiser,
             fingerprint: &self.engine.fingerprint,
         }

@@ -8,6 +8,8 @@ use impasto_recipe::{Canvas, LossWeights, Position, ProgressEntry, Stage};
 use crate::{
     EngineError,
     algebra::add_scaled,
+    finish::Finish,
+    free::Free,
     losses::Losses,
     network::{FeatureNetwork, Terms},
     optimiser::{Here, Optimiser},
@@ -24,6 +26,9 @@ pub(crate) struct StageRun<'a> {
     pub number: u32,
     pub stage: Stage,
     pub canvas: Canvas,
+    pub finish: Finish,
+    /// Which pixels may be moved, where not all may.
+    pub free: Option<Free>,
     pub smoothness: TotalVariation,
     pub weights: LossWeights,
     pub base_rate: f64,
@@ -55,6 +60,7 @@ impl StageRun<'_> {
         let losses = if due || self.optimiser.needs_losses() { Some(self.weighed(&terms)?) } else { None };
         let told = losses.filter(|_| due).map(|losses| self.entry(self.or_best(losses))).transpose()?;
         let gradient = add_scaled(&by_network, self.weights.tv, &self.smoothness.gradient(&self.image)?)?;
+        let gradient = self.free.as_ref().map_or(Ok(gradient.clone()), |free| free.part_of(&gradient))?;
         let learning_rate = self.learning_rate();
         let here = Here { image: &self.image, gradient: &gradient, losses };
         let next = self.optimiser.step(&here, learning_rate)?;
@@ -174,6 +180,8 @@ mod tests {
             number: 1,
             stage: Stage { size: Size::new(16, 16), epochs: 9, decay: Some(3) },
             canvas: Canvas::without_margin(Size::new(16, 16)),
+            finish: Finish::default(),
+            free: None,
             smoothness: TotalVariation::Absolute,
             weights: LossWeights { content: 1.0, style: 1.0, tv: 1.0 },
             base_rate: 1.0,

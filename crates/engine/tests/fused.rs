@@ -8,11 +8,11 @@ mod support;
 use candle_core::{DType, Device, Tensor};
 use impasto_conv::{Form, Kernels, Tiles, Winograd};
 use impasto_engine::{
-    network::{Aim, Backend, FusedNetwork, PlainNetwork, TermWeights, WeighedStyle},
+    network::{Backend, FusedNetwork, PixelMask, PlainNetwork, Region, TermWeights, WeighedStyle},
     vgg::Architecture,
 };
 use impasto_recipe::Objective;
-use support::{SplitMix64, golden_json, golden_tensors, seeded};
+use support::{SplitMix64, aim, everywhere, golden_json, golden_tensors, looks, seeded};
 
 const WEIGHTS: TermWeights = TermWeights { content: 1.5, style: 700.0 };
 /// (height, width): the least a stage may have, odd ones that every pooling drops something of, and a wide one.
@@ -31,6 +31,57 @@ fn number(scalar: &Tensor) -> f64 {
 /// The Euclidean one.
 fn length(tensor: &Tensor) -> f64 {
     number(&tensor.sqr().unwrap().sum_all().unwrap()).sqrt()
+}
+
+/// Both objectives as they are, then every pooling with either, and layers wherever the kernels take another way: before a
+/// pooling, at the image, at the end of a chain that is cut off.
+const OPTIONS: [&[(&str, &str)]; 10] = [
+    &[("objective", "published")],
+    &[("objective", "relative")],
+    &[("objective", "relative")],
+    &[("objective", "published")],
+    &[("objective", "published"), ("pooling", "l2"), ("style_layers", "conv1_2,conv2_2:2,conv3_1")],
+    &[("objective", "published"), ("pooling", "average"), ("content_layers", "conv2_2,conv4_1:0.5")],
+    &[("objective", "relative"), ("pooling", "max"), ("style_layers", "conv1_1,conv1_2,conv3_3")],
+    &[
+        ("objective", "relative"),
+        ("pooling", "average"),
+        ("style_layers", "conv2_2,conv4_3"),
+        ("content_layers", "conv1_2"),
+    ],
+    &[("objective", "relative"), ("style_layers", "conv1_1"), ("content_layers", "conv1_1")],
+    &[("objective", "relative"), ("style_layers", "conv1_2,conv2_2"), ("content_layers", "conv2_2:2,conv1_1")],
+];
+
+/// Two styles everywhere.
+fn one_region() -> Vec<Region> {
+    everywhere([(noise(11, (33, 48)), 0.7), (noise(12, (21, 19)), 0.3)])
+}
+
+/// A soft mask, with a style of which a part counts; a small one that leaves nothing of the deeper layers; and everywhere.
+fn three_regions((height, width): (usize, usize)) -> Vec<Region> {
+    let mask = |height: usize, width: usize, value: &dyn Fn(usize, usize) -> f32| {
+        let values = (0..height * width).map(|place| value(place / width, place % width)).collect();
+        Some(PixelMask { height, width, values })
+    };
+    let style = |seed, (height, width), weight| {
+        let part = mask(height, width, &|row, _| if row < height / 2 { 1.0 } else { 0.25 });
+        WeighedStyle { image: noise(seed, (height, width)), mask: part, weight }
+    };
+    let plain = |seed, size, weight| WeighedStyle { image: noise(seed, size), mask: None, weight };
+    vec![
+        Region { mask: None, weight: 0.8, styles: vec![plain(11, (33, 48), 0.7), plain(12, (21, 19), 0.3)] },
+        Region {
+            mask: mask(height, width, &|row, column| ((row + column) as f32 / (height + width) as f32).powi(2)),
+            weight: 0.5,
+            styles: vec![style(13, (40, 31), 1.0)],
+        },
+        Region {
+            mask: mask(height, width, &|row, column| f32::from(u8::from(row + 1 == height && column + 1 == width))),
+            weight: 0.1,
+            styles: vec![plain(14, (20, 20), 0.6), style(15, (24, 24), 0.4)],
+        },
+    ]
 }
 
 /// How far apart the two networks may be.
@@ -68,13 +119,14 @@ fn says_what_the_plain_one_says<K: Kernels + 'static>(
     let fused = FusedNetwork::new(&backbone, kernels());
     let name = format!("{architecture} {}", fused.kernels());
     let mut gradients_apart = Vec::new();
-    for objective in [Objective::Published, Objective::Relative] {
+    for (turn, options) in OPTIONS.iter().enumerate() {
+        let looks = looks(architecture, options);
         for size in SIZES {
-            let place = format!("{name} {objective} {size:?}");
-            let styles = [(11, (33, 48), 0.7), (12, (21, 19), 0.3)]
-                .map(|(seed, size, weight)| WeighedStyle { image: noise(seed, size), weight });
+            let place = format!("{name} {options:?} {size:?}");
             let content = noise(10, size);
-            let aim = Aim { objective, content: &content, styles: &styles, weights: WEIGHTS };
+            // Each of the options without masks and with them in turn.
+            let regions = if turn.is_multiple_of(2) { one_region() } else { three_regions(size) };
+            let aim = aim(&looks, &content, &regions, WEIGHTS);
             let (mut judge, mut judged) = (plain.aim(&aim).unwrap(), fused.aim(&aim).unwrap());
             let image = noise(20, size);
             let (want, want_gradient) = judge.terms_and_gradient(&image).unwrap();
@@ -109,9 +161,9 @@ fn pictures_of_one_colour_are_compared_too() {
     let fused = FusedNetwork::f32(&backbone);
     let of_colour = |value: f32| Tensor::full(value, (1, 3, 160, 192), &Device::Cpu).unwrap();
     for (content, style, image) in [(0.7, -1.5, 0.7), (-2.0, -2.0, 0.3), (0.5, 0.5, 0.5)] {
-        let styles = [WeighedStyle { image: of_colour(style), weight: 1.0 }];
-        let content = of_colour(content);
-        let aim = Aim { objective: Objective::Relative, content: &content, styles: &styles, weights: WEIGHTS };
+        let regions = everywhere([(of_colour(style), 1.0)]);
+        let (content, looks) = (of_colour(content), looks(Architecture::Vgg16, &[("objective", "relative")]));
+        let aim = aim(&looks, &content, &regions, WEIGHTS);
         let [want, have] = [&plain as &dyn Backend, &fused].map(|network| {
             let (terms, gradient) = network.aim(&aim).unwrap().terms_and_gradient(&of_colour(image)).unwrap();
             let length = length(&gradient);
@@ -136,9 +188,10 @@ fn the_gradient_in_bf16_is_no_further_from_the_exact_one_than_pytorchs() {
         let weights = TermWeights { content: weights[0], style: weights[1] };
         let gradient = |network: &dyn Backend, dtype: DType| {
             let at = |name: &str| golden[name].to_dtype(dtype).unwrap();
-            let styles = [WeighedStyle { image: at("style"), weight: 1.0 }];
-            let aim = Aim { objective, content: &at("content"), styles: &styles, weights };
-            let (_, gradient) = network.aim(&aim).unwrap().terms_and_gradient(&at("x")).unwrap();
+            let looks = looks(backbone.architecture, &[("objective", objective.name())]);
+            let (content, regions) = (at("content"), everywhere([(at("style"), 1.0)]));
+            let (_, gradient) =
+                network.aim(&aim(&looks, &content, &regions, weights)).unwrap().terms_and_gradient(&at("x")).unwrap();
             gradient.to_dtype(DType::F64).unwrap()
         };
         let exact = PlainNetwork::new(&backbone, DType::F64, &Device::Cpu).unwrap();
@@ -156,10 +209,11 @@ fn the_content_image_is_no_distance_from_itself() {
     let networks: [Box<dyn Backend>; 2] =
         [Box::new(FusedNetwork::f32(&backbone)), Box::new(FusedNetwork::bf16(&backbone))];
     let content = noise(10, (40, 56));
-    let styles = [WeighedStyle { image: content.clone(), weight: 1.0 }];
+    let regions = everywhere([(content.clone(), 1.0)]);
     for network in networks {
         for objective in [Objective::Published, Objective::Relative] {
-            let aim = Aim { objective, content: &content, styles: &styles, weights: WEIGHTS };
+            let looks = looks(Architecture::Vgg19, &[("objective", objective.name())]);
+            let aim = aim(&looks, &content, &regions, WEIGHTS);
             let (terms, gradient) = network.aim(&aim).unwrap().terms_and_gradient(&content).unwrap();
             assert_eq!((number(&terms.content), number(&terms.style)), (0.0, 0.0));
             assert!(gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|value| *value == 0.0));

@@ -4,12 +4,12 @@ mod support;
 
 use candle_core::{DType, Device, Tensor};
 use impasto_engine::{
-    network::{Aim, Backend, PlainNetwork, TermWeights, WeighedStyle, pooling},
+    network::{Backend, PixelMask, PlainNetwork, Region, TermWeights, WeighedStyle, pooling},
     vgg::Architecture,
 };
 use impasto_picture::{Filter, Picture};
 use impasto_recipe::{Objective, Size};
-use support::{golden_json, golden_tensors, relative_distance, seeded};
+use support::{aim, everywhere, golden_json, golden_tensors, looks, relative_distance, seeded};
 
 #[test]
 fn seeded_networks_are_those_of_the_golden_script() {
@@ -36,6 +36,8 @@ fn pooling_at_odd_sizes_and_ties_is_that_of_pytorch() {
     for (have, want) in [
         (pooling::maximum(x).unwrap(), "max_out"),
         (pooling::maximum_gradient(x, upstream).unwrap(), "max_grad"),
+        (pooling::average(x).unwrap(), "average_out"),
+        (pooling::average_gradient(x, upstream).unwrap(), "average_grad"),
         (pooling::l2(x).unwrap(), "l2_out"),
         (pooling::l2_gradient(x, upstream).unwrap(), "l2_grad"),
     ] {
@@ -56,9 +58,9 @@ fn the_gradient_is_that_of_pytorch() {
             let at = |name: &str| golden[name].to_dtype(dtype).unwrap();
             let backbone = seeded(Architecture::Vgg19, 16, 7);
             let network = PlainNetwork::new(&backbone, dtype, &Device::Cpu).unwrap();
-            let style = WeighedStyle { image: at("style"), weight: 1.0 };
-            let mut aimed =
-                network.aim(&Aim { objective, content: &at("content"), styles: &[style], weights }).unwrap();
+            let looks = looks(Architecture::Vgg19, &[("objective", objective.name())]);
+            let (content, regions) = (at("content"), everywhere([(at("style"), 1.0)]));
+            let mut aimed = network.aim(&aim(&looks, &content, &regions, weights)).unwrap();
             let (terms, gradient) = aimed.terms_and_gradient(&at("x")).unwrap();
 
             let apart = relative_distance(&gradient, &want);
@@ -72,6 +74,35 @@ fn the_gradient_is_that_of_pytorch() {
                 assert!((have / want - 1.0).abs() < tolerance, "{objective} in {dtype:?}: {have} and {want}");
             }
         }
+    }
+}
+
+#[test]
+fn the_styles_gradient_in_regions_is_that_of_pytorch() {
+    let golden = golden_tensors("gradient_masked.safetensors");
+    let at = |name: &str| golden[name].to_dtype(DType::F64).unwrap();
+    let mask = |value: &dyn Fn(f32) -> f32, name: &str| {
+        let (height, width) = golden[name].dims2().unwrap();
+        let values = golden[name].flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(value).collect();
+        Some(PixelMask { height, width, values })
+    };
+    let as_it_is = |value| value;
+    let style = |image: &str, mask| vec![WeighedStyle { image: at(image), mask, weight: 1.0 }];
+    let regions = [
+        Region { mask: mask(&as_it_is, "mask"), weight: 0.75, styles: style("style", mask(&as_it_is, "style_mask")) },
+        Region { mask: mask(&|value| 1.0 - value, "mask"), weight: 0.5, styles: style("content", None) },
+    ];
+    let network = PlainNetwork::new(&seeded(Architecture::Vgg19, 16, 7), DType::F64, &Device::Cpu).unwrap();
+    for objective in [Objective::Published, Objective::Relative] {
+        let looks = looks(Architecture::Vgg19, &[("objective", objective.name())]);
+        let (content, weights) = (at("content"), TermWeights { content: 0.0, style: 1.0 });
+        let mut aimed = network.aim(&aim(&looks, &content, &regions, weights)).unwrap();
+        let (terms, gradient) = aimed.terms_and_gradient(&at("x")).unwrap();
+        let apart = relative_distance(&gradient, &golden[&format!("gradient_{objective}")]);
+        assert!(apart < 1e-6, "{objective}: the gradient is {apart} apart");
+        let want = golden[&format!("loss_{objective}")].to_scalar::<f64>().unwrap();
+        let have = terms.style.to_scalar::<f64>().unwrap();
+        assert!((have / want - 1.0).abs() < 1e-6, "{objective}: {have} and {want}");
     }
 }
 

@@ -4,11 +4,10 @@ mod support;
 
 use candle_core::{DType, Device, Tensor};
 use impasto_engine::{
-    network::{Aim, Backend, FeatureNetwork, PlainNetwork, TermWeights, WeighedStyle},
+    network::{Backend, FeatureNetwork, PixelMask, PlainNetwork, Region, TermWeights, WeighedStyle},
     vgg::Architecture,
 };
-use impasto_recipe::Objective;
-use support::{SplitMix64, seeded};
+use support::{SplitMix64, aim, everywhere, looks, seeded};
 
 /// Odd on purpose: pooling drops rows and columns.
 const HEIGHT: usize = 37;
@@ -21,15 +20,43 @@ fn noise(seed: u64, height: usize, width: usize) -> Tensor {
     Tensor::from_vec(values, (1, 3, height, width), &Device::Cpu).unwrap()
 }
 
-fn aimed(architecture: Architecture, objective: Objective) -> Box<dyn FeatureNetwork> {
+/// Every term there is: both objectives as they are, every pooling with either, layers in odd places.
+const OPTIONS: [&[(&str, &str)]; 6] = [
+    &[("objective", "published")],
+    &[("objective", "relative")],
+    &[
+        ("objective", "published"),
+        ("pooling", "l2"),
+        ("style_layers", "conv1_2,conv2_2:2"),
+        ("content_layers", "conv3_1"),
+    ],
+    &[("objective", "published"), ("pooling", "average")],
+    &[("objective", "relative"), ("pooling", "max"), ("content_layers", "conv2_2:3,conv4_1,conv1_1:0.1")],
+    &[("objective", "relative"), ("pooling", "average"), ("style_layers", "conv1_2:2,conv3_2,conv5_1")],
+];
+
+/// Two styles of different sizes, one of them large and one small, everywhere.
+fn one_region() -> Vec<Region> {
+    everywhere([(noise(11, 33, 48), 0.7), (noise(12, 21, 19), 0.3)])
+}
+
+/// The same everywhere, and a third one where a soft mask says, of which a part counts.
+fn two_regions() -> Vec<Region> {
+    let mask = |height: usize, width: usize| {
+        let values = (0..height * width).map(|place| (place % width) as f32 / width as f32).collect();
+        Some(PixelMask { height, width, values })
+    };
+    let style = WeighedStyle { image: noise(13, 25, 30), mask: mask(25, 30), weight: 1.0 };
+    let mut regions = one_region();
+    regions.push(Region { mask: mask(HEIGHT, WIDTH), weight: 0.6, styles: vec![style] });
+    regions
+}
+
+fn aimed(architecture: Architecture, options: &[(&str, &str)], regions: &[Region]) -> Box<dyn FeatureNetwork> {
     let backbone = seeded(architecture, 16, 3);
     let network = PlainNetwork::new(&backbone, DType::F64, &Device::Cpu).unwrap();
-    // Two styles of different sizes, one of them large and one small.
-    let styles = [
-        WeighedStyle { image: noise(11, 33, 48), weight: 0.7 },
-        WeighedStyle { image: noise(12, 21, 19), weight: 0.3 },
-    ];
-    network.aim(&Aim { objective, content: &noise(10, HEIGHT, WIDTH), styles: &styles, weights: WEIGHTS }).unwrap()
+    let (looks, content) = (looks(architecture, options), noise(10, HEIGHT, WIDTH));
+    network.aim(&aim(&looks, &content, regions, WEIGHTS)).unwrap()
 }
 
 fn total(network: &mut dyn FeatureNetwork, image: &Tensor) -> f64 {
@@ -41,8 +68,9 @@ fn total(network: &mut dyn FeatureNetwork, image: &Tensor) -> f64 {
 #[test]
 fn the_gradient_is_that_of_the_losses() {
     for architecture in Architecture::ALL {
-        for objective in [Objective::Published, Objective::Relative] {
-            let mut network = aimed(architecture, objective);
+        for (options, regions) in OPTIONS.iter().flat_map(|options| [(options, one_region()), (options, two_regions())])
+        {
+            let mut network = aimed(architecture, options, &regions);
             let image = noise(20, HEIGHT, WIDTH);
             let (_, gradient) = network.terms_and_gradient(&image).unwrap();
             for seed in 30..34 {
@@ -54,7 +82,11 @@ fn the_gradient_is_that_of_the_losses() {
                 let measured = (ahead - behind) / (2.0 * step);
                 let claimed = (&gradient * &direction).unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
                 let apart = (measured - claimed).abs() / measured.abs().max(claimed.abs());
-                assert!(apart < 1e-5, "{architecture} {objective}: {claimed} claimed, {measured} measured");
+                assert!(
+                    apart < 1e-5,
+                    "{architecture} {options:?}, {} regions: {claimed} claimed, {measured} measured",
+                    regions.len()
+                );
             }
         }
     }
@@ -62,7 +94,7 @@ fn the_gradient_is_that_of_the_losses() {
 
 #[test]
 fn the_terms_are_the_same_with_and_without_the_gradient() {
-    let mut network = aimed(Architecture::Vgg19, Objective::Relative);
+    let mut network = aimed(Architecture::Vgg19, OPTIONS[1], &two_regions());
     let image = noise(20, HEIGHT, WIDTH);
     let (with, _) = network.terms_and_gradient(&image).unwrap();
     let without = network.terms(&image).unwrap();

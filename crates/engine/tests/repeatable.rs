@@ -17,8 +17,8 @@ fn picture(seed: u64, size: Size) -> Picture {
 }
 
 fn subject() -> Subject {
-    let styles = vec![picture(2, Size::new(40, 33)), picture(3, Size::new(20, 61))];
-    Subject { content: picture(1, Size::new(51, 38)), styles }
+    let styles = vec![picture(2, Size::new(40, 33)).into(), picture(3, Size::new(20, 61)).into()];
+    Subject { content: picture(1, Size::new(51, 38)), styles, initial: None }
 }
 
 fn recipe(pairs: &[(&str, &str)]) -> Recipe {
@@ -77,14 +77,14 @@ fn undisturbed(engine: &Engine, recipe: &Recipe) -> (Vec<u8>, Vec<ProgressEntry>
     let mut listener = Listener::default();
     match engine.paint(recipe, &subject(), None, &mut listener).unwrap() {
         Outcome::Finished(picture) => (picture.encode(Format::Png).unwrap(), listener.heard),
-        Outcome::Stopped(_) => panic!("nobody stopped it"),
+        Outcome::Stopped { .. } => panic!("nobody stopped it"),
     }
 }
 
 fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Checkpoint, Vec<ProgressEntry>) {
     let mut listener = Listener { stop_at: Some(Position { stage, epoch }), ..Listener::default() };
     match engine.paint(recipe, &subject(), None, &mut listener).unwrap() {
-        Outcome::Stopped(checkpoint) => (*checkpoint, listener.heard),
+        Outcome::Stopped { checkpoint, .. } => (*checkpoint, listener.heard),
         Outcome::Finished(_) => panic!("it did not stop"),
     }
 }
@@ -318,7 +318,8 @@ fn lbfgs_takes_steps_back_that_lead_to_no_numbers_whenever_losses_are_reported()
 #[test]
 fn a_picture_that_cannot_be_improved_is_the_result() {
     let flat = |size: Size| Picture::new(size, [0.3, 0.5, 0.8].repeat(size.pixels() as usize)).unwrap();
-    let sky = Subject { content: flat(Size::new(51, 38)), styles: vec![flat(Size::new(51, 38)); 2] };
+    let styles = vec![flat(Size::new(51, 38)).into(); 2];
+    let sky = Subject { content: flat(Size::new(51, 38)), styles, initial: None };
     let content_alone = [("style_weight", "0"), ("tv_weight", "0")];
     for precision in PRECISIONS {
         let engine = engine_of(2, 4, precision);
@@ -350,11 +351,11 @@ fn a_cpu_refuses_what_it_does_not_compute_in() {
 fn pictures_are_kept_no_larger_than_a_stage_needs() {
     let recipe = recipe(&[("stages", "16x30:1,24x18:1"), ("style_weights", "1,1")]);
     let mut kept = Subject::new(&recipe, picture(1, Size::new(102, 20)));
-    kept.add_style(&recipe, picture(2, Size::new(400, 400)));
-    kept.add_style(&recipe, picture(3, Size::new(20, 15)));
+    kept.add_style(&recipe, picture(2, Size::new(400, 400)).into());
+    kept.add_style(&recipe, picture(3, Size::new(20, 15)).into());
     // The widest of one stage and the highest of another, but no more than there is.
     assert_eq!(kept.content.size(), Size::new(24, 20));
-    let sizes: Vec<Size> = kept.styles.iter().map(Picture::size).collect();
+    let sizes: Vec<Size> = kept.styles.iter().map(|style| style.picture.size()).collect();
     assert_eq!(sizes, [Size::new(30, 30), Size::new(20, 15)]);
-    assert_eq!(kept.styles[1], picture(3, Size::new(20, 15)), "what is small enough stays as it is");
+    assert_eq!(kept.styles[1].picture, picture(3, Size::new(20, 15)), "what is small enough stays as it is");
 }

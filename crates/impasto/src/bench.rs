@@ -66,7 +66,8 @@ fn describe(of: &Measurement) -> String {
 
 /// The seconds an epoch takes at this size, warm.
 fn measure(engine: &Engine, size: Size, epochs: u32) -> anyhow::Result<f64> {
-    let subject = Subject { content: test_picture(size, 1)?, styles: vec![test_picture(size, 2)?] };
+    let subject =
+        Subject { content: test_picture(size, 1)?, styles: vec![test_picture(size, 2)?.into()], initial: None };
     let mut listener = LastEntry(None);
     engine.paint(&recipe(size, epochs)?, &subject, None, &mut listener)?;
     Ok(listener.0.context("the engine reported nothing")?.seconds_per_epoch)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use impasto_engine::{Checkpoint, DeviceName, Engine, EngineError, Flow, Observer, Outcome, Snapshot, Subject};
+use impasto_engine::{Checkpoint, DeviceName, Engine, EngineError, Flow, Observer, Outcome, Snapshot, Style, Subject};
 use impasto_jobs::JobError;
 use impasto_picture::{DecodeError, DecodeLimits, Format, Mask, Picture};
 use impasto_recipe::ProgressEntry;
@@ -66,12 +66,12 @@ fn try_paint(
     let recipe = &commission.recipe;
     let mut subject = Subject::new(recipe, decode("content", &commission.content)?);
     for (number, style) in commission.styles.iter().enumerate() {
-        let _region = decode_mask("mask", &commission.masks, number)?;
-        let _part = decode_mask("style_mask", &commission.style_masks, number)?;
-        subject.add_style(recipe, decode("style", style)?);
+        let region = decode_mask("mask", &commission.masks, number)?;
+        let part = decode_mask("style_mask", &commission.style_masks, number)?;
+        subject.add_style(recipe, Style { picture: decode("style", style)?, region, part });
     }
     if let Some(initial) = &commission.initial {
-        let _initial = decode("initial", initial)?;
+        subject.start_from(recipe, decode("initial", initial)?);
     }
     let device = easel.device();
     let engine = easel.engine_for(commission, pulse)?;
@@ -85,10 +85,7 @@ fn try_paint(
             let (png, png_16) = (encode(&picture, Format::Png)?, encode(&picture, Format::Png16)?);
             Ok(End::Finished(Results { png, png_16 }))
         }
-        Ok(Outcome::Stopped(checkpoint)) => {
-            let preview = checkpoint.picture().map_err(|error| job_error(&error))?;
-            Ok(End::Stopped(save(*checkpoint, &preview)?))
-        }
+        Ok(Outcome::Stopped { checkpoint, picture }) => Ok(End::Stopped(save(*checkpoint, &picture)?)),
         Err(error) if poisons(&error, device) => Ok(End::DeviceLost(error.to_string())),
         Err(error) => Err(job_error(&error)),
     }

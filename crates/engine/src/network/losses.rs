@@ -2,12 +2,51 @@
 
 use candle_core::{DType, Result, Tensor};
 
+use super::PixelMask;
+
 /// Below this a target has no energy worth dividing by: a black picture's.
 pub(crate) const LEAST_ENERGY: f64 = 1e-12;
 
-/// The Gram matrix F F^T / (c h w) of features F (c, h*w): (c, c).
-pub(crate) fn gram(features: &Tensor) -> Result<Tensor> {
-    features.matmul(&features.t()?)? / features.elem_count() as f64
+/// How much each pixel of features counts: (1, h*w), and the sum of it; nothing where all count the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Weights {
+    of_pixels: Option<Tensor>,
+    sum: f64,
+}
+
+impl Weights {
+    /// All of the pixels of features (c, h*w) count the same.
+    pub fn even(features: &Tensor) -> Result<Self> {
+        Ok(Self { of_pixels: None, sum: features.dim(1)? as f64 })
+    }
+
+    /// As the mask says; `None` where it leaves no pixel.
+    pub fn of_mask(mask: &PixelMask, like: &Tensor) -> Result<Option<Self>> {
+        let of_pixels = Tensor::from_slice(&mask.values, (1, mask.values.len()), like.device())?;
+        let sum = mask.sum();
+        Ok((sum > 0.0).then_some(Self { of_pixels: Some(of_pixels.to_dtype(like.dtype())?), sum }))
+    }
+
+    /// Each pixel of features (c, h*w) times what it counts.
+    fn apply(&self, features: &Tensor) -> Result<Tensor> {
+        self.of_pixels.as_ref().map_or_else(|| Ok(features.clone()), |weights| features.broadcast_mul(weights))
+    }
+
+    /// The mean of each channel: (c, 1).
+    fn mean(&self, features: &Tensor) -> Result<Tensor> {
+        self.apply(features)?.sum_keepdim(1)? / self.sum
+    }
+
+    /// The Gram matrix F W F^T / (c w) of features F (c, h*w), W being the diagonal matrix of what pixels count, and w their sum:
+    /// (c, c).
+    fn gram(&self, features: &Tensor) -> Result<Tensor> {
+        self.apply(features)?.matmul(&features.t()?)? / self.count(features)?
+    }
+
+    /// c w
+    fn count(&self, features: &Tensor) -> Result<f64> {
+        Ok(features.dim(0)? as f64 * self.sum)
+    }
 }
 
 /// What features, Gram matrices or moments are held against.
@@ -65,10 +104,10 @@ struct MomentTargets {
 
 impl StyleStatistics {
     /// Of features (c, h*w).
-    pub fn of(features: &Tensor) -> Result<Self> {
-        let mean = features.mean_keepdim(1)?;
-        let variance = features.broadcast_sub(&mean)?.sqr()?.mean_keepdim(1)?;
-        Ok(Self { gram: gram(features)?, square_of_mean: mean.sqr()?, mean, variance })
+    pub fn of(features: &Tensor, weights: &Weights) -> Result<Self> {
+        let mean = weights.mean(features)?;
+        let variance = weights.mean(&features.broadcast_sub(&mean)?.sqr()?)?;
+        Ok(Self { gram: weights.gram(features)?, square_of_mean: mean.sqr()?, mean, variance })
     }
 
     /// Their sum, each times its weight.
@@ -112,27 +151,26 @@ impl StyleTarget {
     }
 
     /// The distance of features (c, h*w), and its gradient with respect to them.
-    pub fn distance(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (distance, by_gram) = self.gram.distance(&gram(features)?)?;
-        // G = F F^T / n is symmetric and so is dL/dG, hence dL/dF = 2 dL/dG F / n.
-        let by_features = (by_gram.matmul(features)? * (2.0 / features.elem_count() as f64))?;
+    pub fn distance(&self, features: &Tensor, weights: &Weights) -> Result<(Tensor, Tensor)> {
+        let (distance, by_gram) = self.gram.distance(&weights.gram(features)?)?;
+        // G = F W F^T / n is symmetric and so is dL/dG, hence dL/dF = 2 dL/dG F W / n.
+        let by_features = weights.apply(&(by_gram.matmul(features)? * (2.0 / weights.count(features)?))?)?;
         let Some(moments) = &self.moments else { return Ok((distance, by_features)) };
-        let (of_moments, by_moments) = moments.distance(features)?;
+        let (of_moments, by_moments) = moments.distance(features, weights)?;
         Ok(((distance + of_moments)?, (by_features + by_moments)?))
     }
 }
 
 impl MomentTargets {
-    fn distance(&self, features: &Tensor) -> Result<(Tensor, Tensor)> {
-        let pixels = features.dim(1)? as f64;
-        let mean = features.mean_keepdim(1)?;
+    fn distance(&self, features: &Tensor, weights: &Weights) -> Result<(Tensor, Tensor)> {
+        let mean = weights.mean(features)?;
         let centred = features.broadcast_sub(&mean)?;
-        let deviation = (centred.sqr()?.mean_keepdim(1)? + self.floor)?.sqrt()?;
+        let deviation = (weights.mean(&centred.sqr()?)? + self.floor)?.sqrt()?;
         let (of_mean, by_mean) = self.mean.distance(&mean)?;
         let (of_deviation, by_deviation) = self.deviation.distance(&deviation)?;
-        // d(mean)/dF = 1/n, and d(deviation)/dF = (F - mean) / (n deviation).
+        // d(mean)/dF = W/w, and d(deviation)/dF = (F - mean) W / (w deviation).
         let by_features = centred.broadcast_mul(&(by_deviation / deviation)?)?.broadcast_add(&by_mean)?;
-        Ok(((of_mean + of_deviation)?, (by_features / pixels)?))
+        Ok(((of_mean + of_deviation)?, (weights.apply(&by_features)? / weights.sum)?))
     }
 }
 

@@ -2,13 +2,15 @@
 
 mod fused;
 mod losses;
+mod mask;
 mod plain;
 pub mod pooling;
 mod taps;
 
 use candle_core::{Result, Tensor};
 pub use fused::FusedNetwork;
-use impasto_recipe::Objective;
+use impasto_recipe::{LayerWeight, Objective, PoolingChoice};
+pub use mask::PixelMask;
 pub use plain::PlainNetwork;
 
 /// The loss terms at one image, before weighing: scalars on the network's device, read only when somebody wants to know.
@@ -16,7 +18,7 @@ pub use plain::PlainNetwork;
 pub struct Terms {
     /// How far the content features are from the content image's.
     pub content: Tensor,
-    /// How far the Gram matrices are from the styles', over all layers.
+    /// How far the Gram matrices are from the styles', over all layers and regions.
     pub style: Tensor,
 }
 
@@ -29,22 +31,41 @@ pub struct TermWeights {
     pub style: f64,
 }
 
-/// A style image and what it counts; those of one run add up to 1.
+/// A style image and what it counts; those of one region add up to 1.
 pub struct WeighedStyle {
     /// (1, 3, height, width), normalised; of any size.
     pub image: Tensor,
-    /// Its part of the target Gram matrices.
+    /// Which of its pixels count, if not all of them; of its size.
+    pub mask: Option<PixelMask>,
+    /// Its part of the target statistics.
     pub weight: f64,
+}
+
+/// A part of the image, and the styles that it is to have: statistics of features of its own, in which each pixel counts as the
+/// mask says (Gatys et al. 2017, "Controlling perceptual factors in neural style transfer").
+pub struct Region {
+    /// Which pixels belong to it, if not all of them; of the content image's size.
+    pub mask: Option<PixelMask>,
+    /// What its distances count.
+    pub weight: f64,
+    /// At least one.
+    pub styles: Vec<WeighedStyle>,
 }
 
 /// What images are to be compared with, and how.
 pub struct Aim<'a> {
     /// What is compared.
     pub objective: Objective,
+    /// Where the content is compared.
+    pub content_layers: &'a [LayerWeight],
+    /// Where the style is compared.
+    pub style_layers: &'a [LayerWeight],
+    /// How features are pooled.
+    pub pooling: PoolingChoice,
     /// (1, 3, height, width), normalised.
     pub content: &'a Tensor,
     /// At least one.
-    pub styles: &'a [WeighedStyle],
+    pub regions: &'a [Region],
     /// What each term counts.
     pub weights: TermWeights,
 }

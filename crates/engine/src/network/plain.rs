@@ -7,10 +7,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use impasto_recipe::PoolingChoice;
 
 use super::{
-    Aim, Backend, FeatureNetwork, TermWeights, Terms,
-    losses::{StyleStatistics, StyleTarget, Target},
+    Aim, Backend, FeatureNetwork, PixelMask, Region, TermWeights, Terms, WeighedStyle,
+    losses::{StyleStatistics, StyleTarget, Target, Weights},
     pooling,
     taps::Taps,
 };
@@ -97,30 +98,23 @@ impl Backend for PlainNetwork {
     }
 
     fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
-        let chain = Chain { taps: Taps::new(self.architecture, aim.objective), layers: self.layers.clone() };
-        let relative = chain.taps.relative();
-        let content_target = chain.content_features(aim.content)?;
-        let styles = aim.styles.iter().map(|style| chain.style_statistics(&style.image)).collect::<Result<Vec<_>>>()?;
-        let layers = styles.first().map_or(0, Vec::len);
-        let targets = (0..layers).filter_map(|layer| {
-            let parts = styles.iter().zip(aim.styles).map(|(own, style)| (&own[layer], style.weight));
-            StyleStatistics::weighed(parts).transpose()
-        });
-        let styles = targets.map(|want| StyleTarget::new(want?, relative)).collect::<Result<_>>()?;
-        Ok(Box::new(AimedNetwork {
-            chain,
-            weights: aim.weights,
-            content: Target::new(content_target, relative)?,
-            styles,
-        }))
+        let chain = Chain { taps: Taps::new(self.architecture, aim)?, layers: self.layers.clone() };
+        let contents = chain.content_targets(aim.content)?;
+        let regions = aim.regions.iter().map(|region| chain.region(region)).collect::<Result<_>>()?;
+        Ok(Box::new(AimedNetwork { chain, weights: aim.weights, contents, regions }))
     }
 }
 
 impl Chain {
+    /// The layers that are computed.
+    fn layers(&self) -> &[Layer] {
+        &self.layers[..self.taps.depth()]
+    }
+
     /// Each convolution's output before ReLU, in order.
     fn forward(&self, image: &Tensor) -> Result<Vec<Tensor>> {
-        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.layers.len());
-        for layer in self.layers.iter() {
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(self.taps.depth());
+        for layer in self.layers() {
             let input = match outputs.last() {
                 None => image.clone(),
                 Some(before) => self.input(layer, before)?,
@@ -133,19 +127,22 @@ impl Chain {
     /// What a layer takes in, when the one before it put out `before`.
     fn input(&self, layer: &Layer, before: &Tensor) -> Result<Tensor> {
         let active = before.relu()?;
-        match (layer.place.follows_pooling(), self.taps.relative()) {
-            (false, _) => Ok(active),
-            (true, false) => pooling::maximum(&active),
-            (true, true) => pooling::l2(&active),
+        match self.taps.pooling() {
+            _ if !layer.place.follows_pooling() => Ok(active),
+            PoolingChoice::Maximum => pooling::maximum(&active),
+            PoolingChoice::Average => pooling::average(&active),
+            PoolingChoice::L2 => pooling::l2(&active),
         }
     }
 
     /// The gradient at the output `before` for the gradient at what [`Chain::input`] made of it.
     fn input_gradient(&self, layer: &Layer, before: &Tensor, upstream: &Tensor) -> Result<Tensor> {
-        let by_active = match (layer.place.follows_pooling(), self.taps.relative()) {
-            (false, _) => upstream.clone(),
-            (true, false) => pooling::maximum_gradient(&before.relu()?, upstream)?,
-            (true, true) => pooling::l2_gradient(&before.relu()?, upstream)?,
+        let active = before.relu()?;
+        let by_active = match self.taps.pooling() {
+            _ if !layer.place.follows_pooling() => upstream.clone(),
+            PoolingChoice::Maximum => pooling::maximum_gradient(&active, upstream)?,
+            PoolingChoice::Average => pooling::average_gradient(&active, upstream)?,
+            PoolingChoice::L2 => pooling::l2_gradient(&active, upstream)?,
         };
         rectified_gradient(before, &by_active)
     }
@@ -162,18 +159,52 @@ impl Chain {
         if self.taps.relative() { rectified_gradient(output, &by_seen) } else { Ok(by_seen) }
     }
 
-    fn content_features(&self, image: &Tensor) -> Result<Tensor> {
+    /// What the content is held against, layer by layer.
+    fn content_targets(&self, image: &Tensor) -> Result<Vec<Option<Target>>> {
         let outputs = self.forward(image)?;
-        let content = self.layers.iter().zip(&outputs).find(|(layer, _)| self.taps.content(&layer.place));
-        let (_, output) = content.ok_or_else(|| candle_core::Error::msg("the backbone has no content layer"))?;
-        self.tapped(output)
+        let target = |(number, output): (usize, &Tensor)| match self.taps.content(number) {
+            Some(_) => Target::new(self.tapped(output)?, self.taps.relative()).map(Some),
+            None => Ok(None),
+        };
+        outputs.iter().enumerate().map(target).collect()
     }
 
-    /// One for each style layer, in order.
-    fn style_statistics(&self, image: &Tensor) -> Result<Vec<StyleStatistics>> {
-        let outputs = self.forward(image)?;
-        let styles = self.layers.iter().zip(&outputs).filter(|(layer, _)| self.taps.style(&layer.place));
-        styles.map(|(_, output)| StyleStatistics::of(&self.tapped(output)?)).collect()
+    /// What a region is held against.
+    fn region(&self, region: &Region) -> Result<AimedRegion> {
+        let styles = region.styles.iter();
+        let statistics = styles.map(|style| self.style_statistics(style)).collect::<Result<Vec<_>>>()?;
+        let targets = (0..self.taps.depth()).map(|number| {
+            // Where a mask leaves nothing of a style, the others stand for it.
+            let seen = statistics.iter().zip(&region.styles).filter(|(_, style)| style.weight > 0.0);
+            let seen: Vec<_> = seen.filter_map(|(own, style)| Some((own[number].as_ref()?, style.weight))).collect();
+            let all: f64 = seen.iter().map(|(_, weight)| weight).sum();
+            let shares = seen.into_iter().map(|(own, weight)| (own, weight / all));
+            let want = StyleStatistics::weighed(shares)?;
+            want.map(|want| StyleTarget::new(want, self.taps.relative())).transpose()
+        });
+        Ok(AimedRegion { weight: region.weight, mask: region.mask.clone(), targets: targets.collect::<Result<_>>()? })
+    }
+
+    /// Layer by layer, where the style is compared and the style's mask leaves something of it.
+    fn style_statistics(&self, style: &WeighedStyle) -> Result<Vec<Option<StyleStatistics>>> {
+        let outputs = self.forward(&style.image)?;
+        let statistics = |(number, output): (usize, &Tensor)| {
+            if self.taps.style(number).is_none() {
+                return Ok(None);
+            }
+            let features = self.tapped(output)?;
+            let weights = self.weights(style.mask.as_ref(), number, &features)?;
+            weights.map(|weights| StyleStatistics::of(&features, &weights)).transpose()
+        };
+        outputs.iter().enumerate().map(statistics).collect()
+    }
+
+    /// How much each pixel of a layer's features counts; `None` where nothing is left of them.
+    fn weights(&self, mask: Option<&PixelMask>, number: usize, features: &Tensor) -> Result<Option<Weights>> {
+        match mask {
+            Some(mask) => Weights::of_mask(&mask.at_block(self.taps.block(number)), features),
+            None => Weights::even(features).map(Some),
+        }
     }
 }
 
@@ -191,9 +222,17 @@ fn rectified_gradient(before: &Tensor, upstream: &Tensor) -> Result<Tensor> {
 struct AimedNetwork {
     chain: Chain,
     weights: TermWeights,
-    content: Target,
-    /// One for each style layer, in order.
-    styles: Vec<StyleTarget>,
+    /// One for each layer.
+    contents: Vec<Option<Target>>,
+    regions: Vec<AimedRegion>,
+}
+
+/// A region with its targets.
+struct AimedRegion {
+    weight: f64,
+    mask: Option<PixelMask>,
+    /// One for each layer.
+    targets: Vec<Option<StyleTarget>>,
 }
 
 /// What the losses say at the layers that they look at.
@@ -205,27 +244,31 @@ struct Tapped {
 
 impl AimedNetwork {
     fn compare(&self, outputs: &[Tensor]) -> Result<Tapped> {
+        let taps = &self.chain.taps;
         let zero = Tensor::zeros((), outputs[0].dtype(), outputs[0].device())?;
         let mut terms = Terms { content: zero.clone(), style: zero };
         let mut gradients = Vec::with_capacity(outputs.len());
-        let mut styles = self.styles.iter();
-        for (layer, output) in self.chain.layers.iter().zip(outputs) {
-            let mut gradient: Option<Tensor> = None;
-            if self.chain.taps.content(&layer.place) {
-                let (distance, by_features) = self.content.distance(&self.chain.tapped(output)?)?;
-                terms.content = distance;
-                gradient = Some((by_features * self.weights.content)?);
+        for (number, output) in outputs.iter().enumerate() {
+            if !taps.any(number) {
+                gradients.push(None);
+                continue;
             }
-            if self.chain.taps.style(&layer.place)
-                && let Some(target) = styles.next()
-            {
-                let (distance, by_features) = target.distance(&self.chain.tapped(output)?)?;
-                let weight = self.chain.taps.style_weight(&layer.place);
+            let features = self.chain.tapped(output)?;
+            let mut gradient = features.zeros_like()?;
+            if let (Some(weight), Some(target)) = (taps.content(number), &self.contents[number]) {
+                let (distance, by_features) = target.distance(&features)?;
+                terms.content = (terms.content + (distance * weight)?)?;
+                gradient = (gradient + (by_features * (weight * self.weights.content))?)?;
+            }
+            for region in &self.regions {
+                let (Some(weight), Some(target)) = (taps.style(number), &region.targets[number]) else { continue };
+                let Some(weights) = self.chain.weights(region.mask.as_ref(), number, &features)? else { continue };
+                let weight = weight * region.weight;
+                let (distance, by_features) = target.distance(&features, &weights)?;
                 terms.style = (terms.style + (distance * weight)?)?;
-                gradient = Some(sum(gradient, (by_features * (weight * self.weights.style))?)?);
+                gradient = (gradient + (by_features * (weight * self.weights.style))?)?;
             }
-            let by_output = gradient.map(|by_tapped| self.chain.tapped_gradient(output, &by_tapped)).transpose()?;
-            gradients.push(by_output);
+            gradients.push(Some(self.chain.tapped_gradient(output, &gradient)?));
         }
         Ok(Tapped { terms, gradients })
     }
@@ -233,7 +276,7 @@ impl AimedNetwork {
     /// Carries the gradients at the taps back to the image.
     fn backward(&self, outputs: &[Tensor], tapped: &mut [Option<Tensor>]) -> Result<Tensor> {
         let mut carried: Option<Tensor> = None;
-        for (number, layer) in self.chain.layers.iter().enumerate().rev() {
+        for (number, layer) in self.chain.layers().iter().enumerate().rev() {
             let by_output = match (carried.take(), tapped[number].take()) {
                 (Some(from_above), Some(own)) => (from_above + own)?,
                 (Some(gradient), None) | (None, Some(gradient)) => gradient,
@@ -245,14 +288,7 @@ impl AimedNetwork {
                 None => by_input,
             });
         }
-        carried.ok_or_else(|| candle_core::Error::msg("the backbone has no layers"))
-    }
-}
-
-fn sum(so_far: Option<Tensor>, more: Tensor) -> Result<Tensor> {
-    match so_far {
-        Some(so_far) => so_far + more,
-        None => Ok(more),
+        carried.ok_or_else(|| candle_core::Error::msg("no loss looks at any layer"))
     }
 }
 

@@ -3,6 +3,9 @@
 
 use candle_core::{D, Result, Tensor};
 
+/// What average pooling is multiplied by, so that features keep the strength that maximum pooling would leave them.
+pub const AVERAGE_GAIN: f64 = 1.3;
+
 /// What L2 pooling is multiplied by, so that features keep the strength that maximum pooling would leave them.
 pub const L2_GAIN: f64 = 0.78;
 
@@ -30,6 +33,23 @@ pub fn maximum_gradient(x: &Tensor, upstream: &Tensor) -> Result<Tensor> {
         left = wins.where_cond(&zeros, &left)?;
     }
     interleaved(&parts, x)
+}
+
+/// The mean of each window times [`AVERAGE_GAIN`].
+///
+/// # Errors
+/// When the tensor is no (1, c, h, w) of at least 2x2.
+pub fn average(x: &Tensor) -> Result<Tensor> {
+    x.avg_pool2d(2)? * AVERAGE_GAIN
+}
+
+/// The gradient of [`average`] at `x` for the gradient `upstream` of its output.
+///
+/// # Errors
+/// When the shapes do not belong together.
+pub fn average_gradient(x: &Tensor, upstream: &Tensor) -> Result<Tensor> {
+    let quarter = (upstream * (AVERAGE_GAIN / 4.0))?;
+    interleaved(&vec![quarter; 4], x)
 }
 
 /// The Euclidean length of each window times [`L2_GAIN`].

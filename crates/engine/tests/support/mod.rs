@@ -4,7 +4,11 @@
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
-use impasto_engine::vgg::{Architecture, Backbone, Convolution};
+use impasto_engine::{
+    network::{Aim, Region, TermWeights, WeighedStyle},
+    vgg::{Architecture, Backbone, Convolution},
+};
+use impasto_recipe::{Inputs, Limits, Options, Recipe, Size};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 pub struct SplitMix64(pub u64);
@@ -43,6 +47,27 @@ pub fn seeded(architecture: Architecture, narrowness: usize, seed: u64) -> Backb
         Convolution { in_channels, out_channels, kernel, bias }
     });
     Backbone { architecture, convolutions: convolutions.collect(), hash: format!("seeded-{narrowness}-{seed}") }
+}
+
+/// What these options mean for a network; of the recipe only where it looks and how it pools is of use.
+pub fn looks(architecture: Architecture, pairs: &[(&str, &str)]) -> Recipe {
+    let mut options = Options::default();
+    for (name, text) in pairs.iter().chain(&[("backbone", architecture.name())]) {
+        options.set(name, text).unwrap();
+    }
+    options.resolve(&Inputs::new(Size::new(64, 64), 1), &Limits::default()).unwrap()
+}
+
+/// The aim of a recipe that [`looks`] has made.
+pub fn aim<'a>(looks: &'a Recipe, content: &'a Tensor, regions: &'a [Region], weights: TermWeights) -> Aim<'a> {
+    let Recipe { objective, content_layers, style_layers, pooling, .. } = looks;
+    Aim { objective: *objective, content_layers, style_layers, pooling: *pooling, content, regions, weights }
+}
+
+/// One region that is all of the image, and its styles with what they count.
+pub fn everywhere(styles: impl IntoIterator<Item = (Tensor, f64)>) -> Vec<Region> {
+    let styles = styles.into_iter().map(|(image, weight)| WeighedStyle { image, mask: None, weight });
+    vec![Region { mask: None, weight: 1.0, styles: styles.collect() }]
 }
 
 pub fn golden(name: &str) -> PathBuf {

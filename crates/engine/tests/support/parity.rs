@@ -74,11 +74,14 @@ impl Run {
 
     /// The losses that the engine finds, in the reference's order.
     pub fn repeat(&self, precision: Precision) -> Vec<Entry> {
-        let subject = Subject { content: picture("content.png"), styles: vec![picture("style.png")] };
+        let styles = vec![picture("style.png").into()];
+        let subject = Subject { content: picture("content.png"), styles, initial: None };
+        let backbone = backbone(&self.backbone);
         let mut options = Options::default();
         for (name, text) in [
             ("stages", self.stages.join(",")),
             ("objective", self.objective.clone()),
+            ("backbone", backbone.architecture.to_string()),
             ("optimiser", "adam".to_owned()),
             ("learning_rate", self.learning_rate.to_string()),
             ("report_every", self.report_every.to_string()),
@@ -87,7 +90,7 @@ impl Run {
         }
         let recipe = options.resolve(&Inputs::new(subject.content.size(), 1), &Limits::default()).unwrap();
         let settings = EngineSettings { device: DeviceName::Cpu, precision, threads: None };
-        let engine = Engine::new(backbone(&self.backbone), &settings).unwrap();
+        let engine = Engine::new(backbone, &settings).unwrap();
         let mut listener = Listener::default();
         let outcome = engine.paint(&recipe, &subject, None, &mut listener).unwrap();
         assert!(matches!(outcome, Outcome::Finished(_)));

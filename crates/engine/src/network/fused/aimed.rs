@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Error, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use impasto_conv::{Activations, Kernels, Line};
 
 use super::{
     super::{Aim, FeatureNetwork, TermWeights, Terms, taps::Taps},
-    chain::{Layer, Passes, show_style},
-    losses::{ContentTarget, StyleGradient, StyleStatistics, StyleTarget},
+    chain::{Layer, Passes},
+    losses::{ContentTarget, StyleGradient},
+    region::AimedRegion,
 };
 use crate::algebra::with_numbers;
 
@@ -18,55 +19,55 @@ pub(super) struct AimedNetwork<K: Kernels> {
     kernels: Arc<K>,
     passes: Passes<K>,
     weights: TermWeights,
-    content: ContentTarget<K::Line>,
-    /// At the layers where the style is compared.
-    styles: Vec<Option<StyleTarget>>,
+    /// Layer by layer, where the content is compared.
+    contents: Vec<Option<ContentTarget<K::Line>>>,
+    regions: Vec<AimedRegion>,
+    /// Room for one layer's features, for regions with masks.
+    spare: Activations<K::Line>,
 }
 
 /// What the losses say of an image.
 struct Verdict {
     content: f64,
     style: f64,
-    /// At the layers where the style is compared.
-    by_style: Vec<Option<StyleGradient>>,
+    /// Layer by layer, what each region has to say there.
+    by_style: Vec<Vec<Option<StyleGradient>>>,
 }
 
 impl<K: Kernels> AimedNetwork<K> {
     pub fn new(layers: Arc<Vec<Layer<K>>>, taps: Taps, kernels: Arc<K>, aim: &Aim<'_>) -> Result<Self> {
-        let relative = taps.relative();
-        let mut wanted: Vec<Option<StyleStatistics>> = layers.iter().map(|_| None).collect();
-        for style in aim.styles {
-            let (height, width) = size(&style.image)?;
-            let mut see = |number: usize, features: &Activations<K::Line>| {
-                let sum = wanted[number].get_or_insert_with(|| StyleStatistics::zeros(features.shape().channels));
-                sum.add_part(style.weight, &StyleStatistics::of(&*kernels, features));
-            };
-            with_numbers(&style.image, |image| show_style(&layers, taps, &kernels, (image, height, width), &mut see))?;
-        }
-        let (height, width) = size(aim.content)?;
-        let mut passes = Passes::new(&layers, taps, height, width);
-        with_numbers(aim.content, |image| passes.forward(&layers, &kernels, image))?;
-        let content = layers.iter().position(|layer| taps.content(&layer.place));
-        let content = content.ok_or_else(|| Error::msg("the backbone has no content layer"))?;
-        let content = ContentTarget::new(passes.features(content).clone(), relative);
-        let styles = wanted.into_iter().map(|want| want.map(|want| StyleTarget::new(want, relative))).collect();
-        Ok(Self { layers, taps, kernels, passes, weights: aim.weights, content, styles })
+        let chain = &layers[..taps.depth()];
+        let regions = aim.regions.iter();
+        let regions = regions.map(|region| AimedRegion::new(region, chain, &taps, &*kernels)).collect::<Result<_>>()?;
+        let (_, _, height, width) = aim.content.dims4()?;
+        let mut passes = Passes::new(chain, taps.clone(), height, width);
+        with_numbers(aim.content, |image| passes.forward(chain, &kernels, image))?;
+        let content = |number: usize| {
+            let looks = taps.content(number).is_some();
+            looks.then(|| ContentTarget::new(passes.features(number).clone(), taps.relative()))
+        };
+        let contents = (0..taps.depth()).map(content).collect();
+        let spare = Activations::nothing();
+        Ok(Self { layers, taps, kernels, passes, weights: aim.weights, contents, regions, spare })
     }
 
     fn look(&mut self, image: &Tensor) -> Result<Verdict> {
-        with_numbers(image, |image| self.passes.forward(&self.layers, &self.kernels, image))?;
+        let Self { layers, taps, kernels, passes, weights, contents, regions, spare } = self;
+        with_numbers(image, |image| passes.forward(&layers[..taps.depth()], kernels, image))?;
         let mut verdict = Verdict { content: 0.0, style: 0.0, by_style: Vec::new() };
-        for (number, layer) in self.layers.iter().enumerate() {
-            if self.taps.content(&layer.place) {
-                verdict.content = self.content.distance(self.passes.features(number));
+        for number in 0..taps.depth() {
+            if let (Some(weight), Some(target)) = (taps.content(number), &contents[number]) {
+                verdict.content += weight * target.distance(passes.features(number));
             }
-            verdict.by_style.push(self.styles[number].as_ref().map(|target| {
-                let features = self.passes.features(number);
-                let weight = self.taps.style_weight(&layer.place);
-                let (distance, gradient) = target.distance(&*self.kernels, features, weight * self.weights.style);
-                verdict.style += weight * distance;
-                gradient
-            }));
+            let of_region = |region: &AimedRegion| {
+                taps.style(number)?;
+                let features = passes.features(number);
+                let (distance, gradient) =
+                    region.distance((number, taps), &**kernels, features, spare, weights.style)?;
+                verdict.style += distance;
+                Some(gradient)
+            };
+            verdict.by_style.push(regions.iter().map(of_region).collect());
         }
         Ok(verdict)
     }
@@ -79,17 +80,23 @@ impl<K: Kernels> FeatureNetwork for AimedNetwork<K> {
 
     fn terms_and_gradient(&mut self, image: &Tensor) -> Result<(Terms, Tensor)> {
         let verdict = self.look(image)?;
-        let Self { layers, taps, kernels, passes, weights, content, .. } = self;
-        let tap = |number: usize, features: &Activations<_>, gradient: &mut Activations<_>| {
-            match &verdict.by_style[number] {
-                Some(StyleGradient { matrix, bias }) => kernels.mix(matrix, bias.as_deref(), features, gradient),
-                None => gradient.lines_mut().fill(K::Line::ZERO),
+        let Self { layers, taps, kernels, passes, weights, contents, regions, spare } = self;
+        let tap = |number: usize, features: &Activations<K::Line>, gradient: &mut Activations<K::Line>| {
+            let mut begun = false;
+            for (region, said) in regions.iter().zip(&verdict.by_style[number]) {
+                if let Some(said) = said {
+                    region.put_gradient((number, taps), &**kernels, said, features, spare, (gradient, begun));
+                    begun = true;
+                }
             }
-            if taps.content(&layers[number].place) {
-                content.add_gradient(features, weights.content, gradient);
+            if !begun {
+                gradient.lines_mut().fill(K::Line::ZERO);
+            }
+            if let (Some(weight), Some(target)) = (taps.content(number), &contents[number]) {
+                target.add_gradient(features, weight * weights.content, gradient);
             }
         };
-        let gradient = passes.backward(layers, &**kernels, tap);
+        let gradient = passes.backward(&layers[..taps.depth()], &**kernels, tap);
         Ok((verdict.terms()?, Tensor::from_vec(gradient, image.shape(), &Device::Cpu)?))
     }
 }
@@ -98,10 +105,4 @@ impl Verdict {
     fn terms(&self) -> Result<Terms> {
         Ok(Terms { content: Tensor::new(self.content, &Device::Cpu)?, style: Tensor::new(self.style, &Device::Cpu)? })
     }
-}
-
-/// (height, width) of an image (1, 3, height, width).
-fn size(image: &Tensor) -> Result<(usize, usize)> {
-    let (_, _, height, width) = image.dims4()?;
-    Ok((height, width))
 }

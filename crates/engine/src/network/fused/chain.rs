@@ -1,27 +1,26 @@
 //! The chain of convolutions, forward and back, at one image size.
 
 use impasto_conv::{Activations, Backward, Forward, Gates, Kernels, Line, Pooling, Shape, Tap, Through, turned};
+use impasto_recipe::PoolingChoice;
 
-use super::super::{pooling::L2_GAIN, taps::Taps};
+use super::super::{
+    pooling::{AVERAGE_GAIN, L2_GAIN},
+    taps::Taps,
+};
 use crate::vgg::{ConvLayer, Convolution};
 
 /// One convolution, ready for both directions.
 pub(super) struct Layer<K: Kernels> {
-    pub place: ConvLayer,
-    /// Whether a pooling stands behind it.
-    pooled: bool,
     out_channels: usize,
     forward: K::Convolution,
     backward: K::Convolution,
 }
 
 impl<K: Kernels> Layer<K> {
-    pub fn new(place: ConvLayer, pooled: bool, convolution: &Convolution) -> Self {
+    pub fn new(place: &ConvLayer, convolution: &Convolution) -> Self {
         let Convolution { in_channels: inn, out_channels: out, kernel, bias } = convolution;
         let reads_image = (place.block, place.place) == (1, 1);
         Self {
-            place,
-            pooled,
             out_channels: *out,
             forward: match reads_image {
                 true => K::convolution_of_image(*out, kernel, bias),
@@ -36,22 +35,27 @@ impl<K: Kernels> Layer<K> {
 struct Trace<L> {
     shape: Shape,
     gates: Gates,
-    /// Where the losses look, the features that they see; before an L2 pooling, the rectified output that its slope needs.
+    /// Where the losses look, the features that they see; before an L2 pooling, the output that its slope needs.
     features: Option<Activations<L>>,
 }
 
-fn pooling(taps: Taps) -> Pooling {
-    if taps.relative() { Pooling::L2(L2_GAIN as f32) } else { Pooling::Maximum }
+/// The pooling behind the layer of this number, if there is one.
+fn pooling(taps: &Taps, number: usize) -> Option<Pooling> {
+    taps.pools(number).then(|| match taps.pooling() {
+        PoolingChoice::Maximum => Pooling::Maximum,
+        PoolingChoice::Average => Pooling::Average(AVERAGE_GAIN as f32),
+        PoolingChoice::L2 => Pooling::L2(L2_GAIN as f32),
+    })
 }
 
 /// Whether a layer's features outlive the forward pass.
-fn keeps<K: Kernels>(taps: Taps, layer: &Layer<K>) -> bool {
-    taps.any(&layer.place) || (taps.relative() && layer.pooled)
+fn keeps(taps: &Taps, number: usize) -> bool {
+    taps.any(number) || matches!(pooling(taps, number), Some(Pooling::L2(_)))
 }
 
 /// Whether features are the next layer's input too, where no pooling lies between: not if a ReLU is yet to be taken that the
 /// kernels do not take on the way.
-fn features_serve<K: Kernels>(taps: Taps) -> bool {
+fn features_serve<K: Kernels>(taps: &Taps) -> bool {
     taps.relative() || K::RECTIFY
 }
 
@@ -59,7 +63,7 @@ fn features_serve<K: Kernels>(taps: Taps) -> bool {
 /// way back: that takes less than a third of the memory of [`Passes`].
 pub(super) fn show_style<K: Kernels>(
     layers: &[Layer<K>],
-    taps: Taps,
+    taps: &Taps,
     kernels: &K,
     (image, height, width): (&[f32], usize, usize),
     mut see: impl FnMut(usize, &Activations<K::Line>),
@@ -70,10 +74,10 @@ pub(super) fn show_style<K: Kernels>(
     let mut rectify = false;
     for (number, layer) in layers.iter().enumerate() {
         let shape = input.shape().with_channels(layer.out_channels);
-        let pooling = layer.pooled.then_some(pooling(taps));
-        let mut features = taps.style(&layer.place).then(|| Activations::zeros(shape));
-        let passes_on = layer.pooled || features.is_none() || !features_serve::<K>(taps);
-        let mut next = passes_on.then(|| Activations::zeros(if layer.pooled { shape.pooled() } else { shape }));
+        let pooling = pooling(taps, number);
+        let mut features = taps.style(number).map(|_| Activations::zeros(shape));
+        let passes_on = pooling.is_some() || features.is_none() || !features_serve::<K>(taps);
+        let mut next = passes_on.then(|| Activations::zeros(if pooling.is_some() { shape.pooled() } else { shape }));
         let output = Forward {
             features: features.as_mut(),
             features_rectified: relative,
@@ -105,17 +109,17 @@ pub(super) struct Passes<K: Kernels> {
 impl<K: Kernels> Passes<K> {
     pub fn new(layers: &[Layer<K>], taps: Taps, height: usize, width: usize) -> Self {
         let mut size = Shape { channels: 0, height, width };
-        let traces = layers.iter().map(|layer| {
-            let shape = size.with_channels(layer.out_channels);
-            size = if layer.pooled { shape.pooled() } else { shape };
+        let traces = layers.iter().enumerate().map(|(number, layer)| {
+            let (shape, pooling) = (size.with_channels(layer.out_channels), pooling(&taps, number));
+            size = if pooling.is_some() { shape.pooled() } else { shape };
             Trace {
                 shape,
-                gates: Gates::new(shape, layer.pooled.then_some(pooling(taps))),
-                features: keeps(taps, layer).then(|| Activations::zeros(shape)),
+                gates: Gates::new(shape, pooling),
+                features: keeps(&taps, number).then(|| Activations::zeros(shape)),
             }
         });
         let traces = traces.collect();
-        let nothing = Activations::zeros(Shape { channels: 0, height: 0, width: 0 });
+        let nothing = Activations::nothing();
         let image = Activations::zeros(Shape { channels: K::IMAGE_CHANNELS, height, width });
         Self { taps, image, traces, current: nothing.clone(), spare: nothing }
     }
@@ -130,28 +134,29 @@ impl<K: Kernels> Passes<K> {
     pub fn forward(&mut self, layers: &[Layer<K>], kernels: &K, image: &[f32]) {
         let relative = self.taps.relative();
         K::image(image, &mut self.image);
-        let features_serve = features_serve::<K>(self.taps);
+        let features_serve = features_serve::<K>(&self.taps);
         for number in 0..layers.len() {
             let layer = &layers[number];
             let (before, rest) = self.traces.split_at_mut(number);
             let trace = &mut rest[0];
             let (input, rectify) = match before.last() {
                 None => (&self.image, false),
-                Some(Trace { features: Some(features), .. }) if features_serve && !layers[number - 1].pooled => {
+                Some(Trace { features: Some(features), .. }) if features_serve && !self.taps.pools(number - 1) => {
                     (features, !relative)
                 }
                 Some(_) => (&self.current, false),
             };
             let is_last = number + 1 == layers.len();
-            let passes_on = !is_last && (layer.pooled || trace.features.is_none() || !features_serve);
+            let pooling = pooling(&self.taps, number);
+            let passes_on = !is_last && (pooling.is_some() || trace.features.is_none() || !features_serve);
             if passes_on {
-                self.spare.reshape(if layer.pooled { trace.shape.pooled() } else { trace.shape });
+                self.spare.reshape(if pooling.is_some() { trace.shape.pooled() } else { trace.shape });
             }
             let output = Forward {
                 features: trace.features.as_mut(),
                 features_rectified: relative,
                 next: passes_on.then_some(&mut self.spare),
-                pooling: layer.pooled.then_some(pooling(self.taps)),
+                pooling,
                 gates: &mut trace.gates,
             };
             kernels.forward(&layer.forward, input, rectify, output);
@@ -189,16 +194,22 @@ impl<K: Kernels> Passes<K> {
             let trace = &self.traces[before];
             spare.reshape(trace.shape);
             let looked_at = match &trace.features {
-                Some(features) if self.taps.any(&layers[before].place) => {
+                Some(features) if self.taps.any(before) => {
                     tap(before, features, spare);
-                    if relative { Tap::AfterRelu } else { Tap::BeforeRelu }
+                    // The kernels take the losses' gradient through a ReLU, but not between a ReLU and a pooling.
+                    let taken = relative && pooling(&self.taps, before).is_some();
+                    if taken {
+                        spare.carry_through_relu(features);
+                    }
+                    if relative && !taken { Tap::AfterRelu } else { Tap::BeforeRelu }
                 }
                 _ => Tap::None,
             };
-            let through = match &trace.features {
-                _ if !layers[before].pooled => Through::Relu(&trace.gates),
-                Some(rectified) if relative => Through::L2 { rectified, gain: L2_GAIN as f32 },
-                _ => Through::Maximum(&trace.gates),
+            let through = match (pooling(&self.taps, before), &trace.features) {
+                (Some(Pooling::L2(gain)), Some(output)) => Through::L2 { output, gain },
+                (Some(Pooling::Average(gain)), _) => Through::Average { gates: &trace.gates, gain },
+                (Some(_), _) => Through::Maximum(&trace.gates),
+                (None, _) => Through::Relu(&trace.gates),
             };
             kernels.backward(&layer.backward, gradient, Backward { through, tap: looked_at, gradient: spare });
             std::mem::swap(&mut gradient, &mut spare);

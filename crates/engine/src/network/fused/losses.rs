@@ -1,13 +1,123 @@
 //! The content and style terms on the kernels' layout, with their gradients. The formulas are those of
 //! [`super::super::losses`].
 
-use impasto_conv::{Activations, Kernels, LANES, Line, Symmetric};
+use impasto_conv::{Activations, Kernels, LANES, Line, PixelWeights, Symmetric};
 use rayon::prelude::*;
 
-use super::super::losses::{LEAST_ENERGY, variance_floor};
+use super::super::{
+    PixelMask,
+    losses::{LEAST_ENERGY, variance_floor},
+};
 
 /// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
 const CHUNK: usize = 4096;
+
+/// How much each pixel of a layer counts.
+pub(super) struct Weights {
+    pixels: PixelWeights,
+    /// Their roots: of features so weighed, the Gram matrix is the weighed one.
+    roots: PixelWeights,
+    sum: f64,
+}
+
+/// Which pixels of a layer count.
+pub(super) enum Extent {
+    /// All of them alike.
+    Everywhere,
+    /// Each as its weight says.
+    Weighed(Weights),
+    /// None.
+    Nowhere,
+}
+
+impl Extent {
+    /// For the layers of each block, as a mask of the image says.
+    pub fn by_block<L: Line>(mask: Option<&PixelMask>) -> Vec<Self> {
+        const BLOCKS: usize = 5;
+        let at_block = |block: usize| match mask.map(|mask| mask.at_block(block)) {
+            None => Self::Everywhere,
+            Some(mask) if mask.sum() > 0.0 => Self::Weighed(Weights::of_mask::<L>(&mask)),
+            Some(_) => Self::Nowhere,
+        };
+        (1..=BLOCKS).map(at_block).collect()
+    }
+
+    /// How much each pixel counts, if not all alike.
+    pub fn weights(&self) -> Option<&Weights> {
+        match self {
+            Self::Weighed(weights) => Some(weights),
+            Self::Everywhere | Self::Nowhere => None,
+        }
+    }
+}
+
+impl Weights {
+    fn of_mask<L: Line>(mask: &PixelMask) -> Self {
+        let PixelMask { height, width, values } = mask;
+        let roots: Vec<f32> = values.iter().map(|value| value.sqrt()).collect();
+        let of = |values: &[f32]| PixelWeights::new::<L>(*height, *width, values);
+        Self { pixels: of(values), roots: of(&roots), sum: mask.sum() }
+    }
+
+    /// Of each pixel.
+    pub fn pixels(&self) -> &PixelWeights {
+        &self.pixels
+    }
+}
+
+/// Features, and how much each pixel of them counts, if not all alike.
+pub(super) struct Seen<'a, K: Kernels> {
+    kernels: &'a K,
+    features: &'a Activations<K::Line>,
+    weights: Option<&'a Weights>,
+    /// Room for as many again.
+    spare: &'a mut Activations<K::Line>,
+}
+
+impl<'a, K: Kernels> Seen<'a, K> {
+    /// `None` where no pixel counts.
+    pub fn new(
+        kernels: &'a K,
+        features: &'a Activations<K::Line>,
+        extent: &'a Extent,
+        spare: &'a mut Activations<K::Line>,
+    ) -> Option<Self> {
+        (!matches!(extent, Extent::Nowhere)).then(|| Self { kernels, features, weights: extent.weights(), spare })
+    }
+
+    /// Pixels that count.
+    fn pixels(&self) -> f64 {
+        self.weights.map_or(self.features.shape().pixels() as f64, |weights| weights.sum)
+    }
+
+    /// Numbers that count.
+    fn count(&self) -> f64 {
+        self.features.shape().channels as f64 * self.pixels()
+    }
+
+    /// F W F^T / (c w), W being the diagonal matrix of what pixels count, and w their sum.
+    fn gram(&mut self) -> Symmetric {
+        let mut matrix = match self.weights {
+            None => self.kernels.gram(self.features),
+            Some(weights) => {
+                self.spare.set_weighed(self.features, &weights.roots);
+                self.kernels.gram(self.spare)
+            }
+        };
+        scale(&mut matrix, (1.0 / self.count()) as f32);
+        matrix
+    }
+
+    /// The means of every channel, and of its squares.
+    fn moments(&self) -> (Vec<f64>, Vec<f64>) {
+        let pixels = self.pixels();
+        let sums = match self.weights {
+            None => self.features.channel_sums(),
+            Some(weights) => self.features.weighed_channel_sums(&weights.pixels),
+        };
+        sums.into_iter().map(|(sum, squares)| (sum / pixels, squares / pixels)).unzip()
+    }
+}
 
 /// Features to be held against.
 pub(super) struct ContentTarget<L> {
@@ -67,7 +177,7 @@ pub(super) struct StyleStatistics {
     mean_square: Vec<f64>,
 }
 
-/// What makes the gradient of features F: S F + b.
+/// What makes the gradient of features F: (S F + b) W, W being the diagonal matrix of what pixels count.
 pub(super) struct StyleGradient {
     /// S
     pub matrix: Symmetric,
@@ -82,10 +192,19 @@ impl StyleStatistics {
     }
 
     /// Of these features.
-    pub fn of<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Self {
-        let gram = normalised_gram(kernels, features);
-        let (mean, mean_square) = moments(features);
+    pub fn of<K: Kernels>(mut seen: Seen<'_, K>) -> Self {
+        let gram = seen.gram();
+        let (mean, mean_square) = seen.moments();
         Self { gram, mean, mean_square }
+    }
+
+    /// Those of parts that add up to `sum`, brought to a sum of one.
+    pub fn divided_by(mut self, sum: f64) -> Self {
+        if sum != 1.0 {
+            scale(&mut self.gram, (1.0 / sum) as f32);
+            self.mean.iter_mut().chain(&mut self.mean_square).for_each(|number| *number /= sum);
+        }
+        self
     }
 
     /// Adds a part of others.
@@ -116,18 +235,13 @@ impl StyleTarget {
     }
 
     /// The distance of features, and `weight` times its gradient.
-    pub fn distance<K: Kernels>(
-        &self,
-        kernels: &K,
-        features: &Activations<K::Line>,
-        weight: f64,
-    ) -> (f64, StyleGradient) {
-        let mut matrix = normalised_gram(kernels, features);
+    pub fn distance<K: Kernels>(&self, mut seen: Seen<'_, K>, weight: f64) -> (f64, StyleGradient) {
+        let mut matrix = seen.gram();
         let of_moments = self.moments.as_ref().map(|target| {
-            let (mean, mean_square) = moments(features);
-            target.distance(&mean, &mean_square, features.shape().pixels(), weight)
+            let (mean, mean_square) = seen.moments();
+            target.distance(&mean, &mean_square, seen.pixels(), weight)
         });
-        let factor = (4.0 * weight / (self.divisor * count(features))) as f32;
+        let factor = (4.0 * weight / (self.divisor * seen.count())) as f32;
         let chunks = matrix.lanes_mut().par_chunks_mut(CHUNK).zip(self.want.lanes().par_chunks(CHUNK));
         let distances: Vec<f64> = chunks
             .map(|(chunk, want)| {
@@ -179,8 +293,8 @@ impl MomentTargets {
     }
 
     /// Of features of so many pixels; the gradient alone is multiplied by `weight`.
-    fn distance(&self, mean: &[f64], mean_square: &[f64], pixels: usize, weight: f64) -> MomentGradient {
-        let slope = 2.0 * weight / pixels as f64;
+    fn distance(&self, mean: &[f64], mean_square: &[f64], pixels: f64, weight: f64) -> MomentGradient {
+        let slope = 2.0 * weight / pixels;
         let mut distance = 0.0;
         let (mut factors, mut bias) = (Vec::with_capacity(mean.len()), Vec::with_capacity(mean.len()));
         let wanted = self.mean.iter().zip(&self.deviation);
@@ -197,23 +311,10 @@ impl MomentTargets {
     }
 }
 
-/// The means of every channel of features, and of its squares.
-fn moments<L: Line>(features: &Activations<L>) -> (Vec<f64>, Vec<f64>) {
-    let pixels = features.shape().pixels() as f64;
-    features.channel_sums().into_iter().map(|(sum, squares)| (sum / pixels, squares / pixels)).unzip()
-}
-
 /// The standard deviation, with something added to the variance.
 fn deviation(mean: f64, mean_square: f64, floor: f64) -> f64 {
     // Rounding may leave a little less than nothing.
     ((mean_square - mean * mean).max(0.0) + floor).sqrt()
-}
-
-/// F F^T / (c h w).
-fn normalised_gram<K: Kernels>(kernels: &K, features: &Activations<K::Line>) -> Symmetric {
-    let mut matrix = kernels.gram(features);
-    scale(&mut matrix, (1.0 / count(features)) as f32);
-    matrix
 }
 
 /// The matrix times a number.

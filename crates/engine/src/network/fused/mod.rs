@@ -5,6 +5,7 @@
 mod aimed;
 mod chain;
 mod losses;
+mod region;
 
 use std::sync::Arc;
 
@@ -40,10 +41,8 @@ impl<K: Kernels> FusedNetwork<K> {
     /// Lays the backbone's weights out for these kernels.
     pub fn new(backbone: &Backbone, kernels: K) -> Self {
         let places = backbone.architecture.convolutions();
-        let layers = places.iter().zip(&backbone.convolutions).enumerate().map(|(number, (place, convolution))| {
-            let pooled = places.get(number + 1).is_some_and(|next| next.follows_pooling());
-            Layer::new(*place, pooled, convolution)
-        });
+        let layers = places.iter().zip(&backbone.convolutions);
+        let layers = layers.map(|(place, convolution)| Layer::new(place, convolution));
         Self { architecture: backbone.architecture, layers: Arc::new(layers.collect()), kernels: Arc::new(kernels) }
     }
 }
@@ -58,7 +57,7 @@ impl<K: Kernels + 'static> Backend for FusedNetwork<K> {
     }
 
     fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
-        let taps = Taps::new(self.architecture, aim.objective);
+        let taps = Taps::new(self.architecture, aim)?;
         Ok(Box::new(AimedNetwork::new(self.layers.clone(), taps, self.kernels.clone(), aim)?))
     }
 }
