@@ -15,7 +15,8 @@ use super::{
     rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
 use crate::{
-    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Stamp, Status, StoreError, SubmitError,
+    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Stamp, Status, StoreError,
+    SubmitError,
 };
 
 impl Sqlite {

@@ -154,9 +154,8 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
                 let pictures = (new.masks.clone(), new.style_masks.clone(), new.initial.clone());
                 (ClaimKey { job: job.id, attempt: Attempt(job.attempt) }, job.checkpoint, pictures)
             });
-            let claimed = claim.map(|claim| {
-                (claim.key, claim.checkpoint.is_some(), (claim.masks, claim.style_masks, claim.initial))
-            });
+            let claimed = claim
+                .map(|claim| (claim.key, claim.checkpoint.is_some(), (claim.masks, claim.style_masks, claim.initial)));
             assert_eq!(claimed, expected);
             model.claims.extend(expected.map(|(key, ..)| key));
         }

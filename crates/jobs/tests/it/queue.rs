@@ -1,6 +1,6 @@
 //! Submitting, looking, listing, deleting, opening.
 
-use impasto_jobs::{Attempt, NewJob, Cursor, Job, JobId, JobQuery, JobStore, Status, SubmitError};
+use impasto_jobs::{Attempt, Cursor, Job, JobId, JobQuery, JobStore, NewJob, Status, SubmitError};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, worker};
 

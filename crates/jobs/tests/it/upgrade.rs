@@ -37,7 +37,8 @@ fn of_version_2(recipe: &Recipe, backbone: &str) -> Value {
 
 /// What such a recipe is now: what the same options mean, with transparency laid on white as it was then.
 fn as_of_now(objective: Objective, backbone: Architecture) -> Recipe {
-    let options = Options { objective: Some(objective), alpha: Some(impasto_recipe::Alpha::White), ..Options::default() };
+    let options =
+        Options { objective: Some(objective), alpha: Some(impasto_recipe::Alpha::White), ..Options::default() };
     let inputs = Inputs { automatic: backbone, ..Inputs::new(Size::new(300, 200), 1) };
     options.resolve(&inputs, &Limits::default()).unwrap()
 }
@@ -57,8 +58,10 @@ async fn recipes_of_the_second_version_say_all_that_they_left_open() {
             ("auto", Some("vgg19"), Architecture::Vgg19),
         ] {
             let (job, recipe) = (new_job(), as_of_now(objective, meant));
-            let fingerprint = computed.map(|backbone| json!({"backbone": backbone, "weights": "", "device": "cpu",
-                "precision": "f32", "kernels": ""}));
+            let fingerprint = computed.map(|backbone| {
+                json!({"backbone": backbone, "weights": "", "device": "cpu",
+                "precision": "f32", "kernels": ""})
+            });
             let insert = "INSERT INTO jobs (id, status, created_at, recipe, fingerprint, content, styles)
                 VALUES (?, 'queued', 1000, ?, ?, ?, ?)";
             sqlx::query(insert)
