@@ -23,7 +23,7 @@ pub enum EngineError {
         /// The number format asked for.
         precision: Precision,
         /// What it could do.
-        known: &'static str,
+        known: String,
     },
     /// The losses are no numbers any more.
     #[error(

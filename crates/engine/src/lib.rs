@@ -28,5 +28,5 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use device::{DeviceChoice, DeviceName, available_devices};
 pub use error::EngineError;
 pub use observer::{Flow, Observer, Snapshot};
-pub use paint::{Engine, EngineSettings, Outcome};
+pub use paint::{Engine, EngineSettings, Outcome, precisions};
 pub use subject::{Style, Subject};

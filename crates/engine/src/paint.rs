@@ -121,22 +121,32 @@ impl Engine {
     }
 }
 
+/// The number formats that `device` computes in, besides `auto`.
+pub fn precisions(device: DeviceName) -> &'static [Precision] {
+    match device {
+        DeviceName::Cpu => &[Precision::F32, Precision::Bf16],
+        // cuDNN's default mathematics rounds the factors of f32 convolutions to TF32 where the GPU can, unless told not to.
+        DeviceName::Cuda(_) if std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() == Ok("0") => {
+            &[Precision::Tf32, Precision::F32]
+        }
+        DeviceName::Cuda(_) => &[Precision::Tf32],
+    }
+}
+
 fn choose_precision(settings: &EngineSettings) -> Result<Precision, EngineError> {
-    let refuse = |known| {
-        let EngineSettings { device, precision, .. } = *settings;
-        Err(EngineError::Precision { device, precision, known })
-    };
-    match (settings.device, settings.precision) {
+    let EngineSettings { device, precision, .. } = *settings;
+    match (device, precision) {
         (DeviceName::Cpu, Precision::Auto) if Tiles::accelerated() => Ok(Precision::Bf16),
         (DeviceName::Cpu, Precision::Auto) => Ok(Precision::F32),
-        (DeviceName::Cpu, precision @ (Precision::F32 | Precision::Bf16)) => Ok(precision),
-        (DeviceName::Cpu, Precision::Tf32) => refuse("f32, bf16"),
-        // cuDNN's default mathematics rounds the factors of f32 convolutions to TF32 where the GPU can, unless told not to.
-        (DeviceName::Cuda(_), Precision::Auto | Precision::Tf32) => Ok(Precision::Tf32),
-        (DeviceName::Cuda(_), Precision::F32) if std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() == Ok("0") => {
-            Ok(Precision::F32)
+        (DeviceName::Cuda(_), Precision::Auto) => Ok(Precision::Tf32),
+        (_, asked) if precisions(device).contains(&asked) => Ok(asked),
+        _ => {
+            let mut known = precisions(device).iter().map(|known| known.name()).collect::<Vec<_>>().join(", ");
+            if let (DeviceName::Cuda(_), Precision::F32) = (device, precision) {
+                known += ", f32 (with NVIDIA_TF32_OVERRIDE=0 in the environment)";
+            }
+            Err(EngineError::Precision { device, precision, known })
         }
-        (DeviceName::Cuda(_), _) => refuse("tf32, f32 (with NVIDIA_TF32_OVERRIDE=0 in the environment)"),
     }
 }
 

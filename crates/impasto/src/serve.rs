@@ -4,6 +4,7 @@ use std::{io::Write, time::Duration};
 
 use anyhow::Context;
 use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept};
+use impasto_recipe::Precision;
 use impasto_server::Service;
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
             jobs: jobs.clone(),
             blobs: blobs.clone(),
             backbones: weights::backbones(&configuration),
+            precisions: precisions_of(&configuration, arguments.role),
             settings: configuration.server.clone(),
         };
         let until = shutdown.clone();
@@ -107,10 +109,21 @@ async fn watching(watch: LeaseWatch, shutdown: CancellationToken) -> anyhow::Res
     Ok(())
 }
 
+/// What the workers' devices compute in, as far as it is known: those of another process may be any, unless they are named.
+fn precisions_of(configuration: &Configuration, role: Role) -> Vec<Precision> {
+    let devices = &configuration.workers.devices;
+    let devices = if role == Role::Api && devices.is_automatic() { Vec::new() } else { devices.names() };
+    let mut known: Vec<Precision> = devices.into_iter().flat_map(impasto_engine::precisions).copied().collect();
+    known.sort_unstable_by_key(|precision| precision.name());
+    known.dedup();
+    known
+}
+
 /// A blob that nobody names is litter once it is older than the longest upload.
 fn sweeper(configuration: &Configuration, jobs: &JobStore, blobs: BlobStore) -> Sweeper {
     let server = &configuration.server;
-    let pictures = 1 + server.max_styles.get() as u64;
+    // The photograph and the picture to start from, and for each style its picture and two masks.
+    let pictures = 2 + 3 * server.max_styles.get() as u64;
     let seconds = server.upload_seconds.saturating_add(server.busy_seconds.saturating_mul(pictures));
     let litter_age = Duration::from_secs(seconds.saturating_add(FROM_UPLOAD_TO_JOB));
     Sweeper::new(jobs.clone(), blobs, configuration.store.retention(), litter_age)

@@ -119,10 +119,29 @@ impl BlobStore {
     pub async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
         let place = location(key)?;
         let read = async { self.objects.get(&place).await?.bytes().await };
-        read.await.map_err(|cause| match cause {
-            object_store::Error::NotFound { .. } => BlobError::NotFound(key.clone()),
-            cause => BlobError::failed(format!("read {key}"), cause),
-        })
+        read.await.map_err(|cause| unreadable(key, cause))
+    }
+
+    /// Copies a blob, piece by piece, in the place of one that has the other name.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`], or when the store fails; nothing of the copy is there then.
+    pub async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
+        let found = self.objects.get(&location(from)?).await.map_err(|cause| unreadable(from, cause))?;
+        let mut pieces = found.into_stream();
+        let mut upload = self.upload(to).await?;
+        while let Some(piece) = pieces.next().await {
+            let written = match piece {
+                Ok(piece) => upload.write(piece).await,
+                Err(cause) => Err(unreadable(from, cause)),
+            };
+            if let Err(error) = written {
+                // The error at hand is the one to tell of.
+                _ = upload.abort().await;
+                return Err(error);
+            }
+        }
+        upload.finish().await.map(drop)
     }
 
     /// Deletes blobs; those that are not there are fine.
@@ -238,6 +257,13 @@ impl Upload {
     pub async fn abort(self) -> Result<(), BlobError> {
         let Self { key, parts, .. } = self;
         parts.abort().await.map_err(|cause| BlobError::failed(format!("abort the upload of {key}"), cause))
+    }
+}
+
+fn unreadable(key: &BlobKey, cause: object_store::Error) -> BlobError {
+    match cause {
+        object_store::Error::NotFound { .. } => BlobError::NotFound(key.clone()),
+        cause => BlobError::failed(format!("read {key}"), cause),
     }
 }
 

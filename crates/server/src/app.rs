@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, Job, JobId, JobStore};
-use impasto_recipe::vgg::Architecture;
+use impasto_recipe::{Precision, vgg::Architecture};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -49,6 +49,9 @@ pub struct Service {
     pub blobs: BlobStore,
     /// What `/v1/backbones` says.
     pub backbones: Vec<BackboneInfo>,
+    /// The number formats that its workers' devices compute in, besides `auto`; none where they are not known, and then any may
+    /// be asked for.
+    pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
 }
@@ -59,6 +62,7 @@ pub(crate) struct App {
     pub jobs: JobStore,
     pub blobs: BlobStore,
     pub backbones: Vec<BackboneInfo>,
+    pub precisions: Vec<Precision>,
     pub settings: Settings,
     pub bounds: Bounds,
     pub readiness: Readiness,
@@ -92,12 +96,13 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, settings } = service;
+    let Service { jobs, blobs, backbones, precisions, settings } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let app = Arc::new(App {
         jobs,
         blobs,
         backbones,
+        precisions,
         bounds: Bounds::new(&settings),
         readiness: Readiness::default(),
         watcher: Watcher::default(),

@@ -3,40 +3,46 @@
 use axum::http::{HeaderMap, header};
 use impasto_picture::Format;
 
-/// The format that `Accept` likes best; PNG, the stored one, where it has no preference or likes none of ours.
-pub(crate) fn preferred(headers: &HeaderMap) -> Format {
-    let accept: Vec<&str> = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|l| l.split(','))
-        .collect();
-    let mut best = (Format::Png, quality(&accept, Format::Png));
-    for format in [Format::Jpeg, Format::WebP] {
-        let quality = quality(&accept, format);
-        if quality > best.1 {
-            best = (format, quality);
-        }
-    }
-    best.0
+/// The formats that a media type names; PNG, the stored one, goes before the others.
+const NAMED: [Format; 4] = [Format::Png, Format::Jpeg, Format::WebP, Format::Tiff];
+
+/// What `Accept` says of some media types, and how much it likes them, from 0 to 1.
+struct Range<'a> {
+    types: &'a str,
+    weight: f32,
 }
 
-/// How much the client likes a format, from 0 to 1: the most specific range that it falls into says.
-fn quality(accept: &[&str], format: Format) -> f32 {
-    let mut most_specific = (0, 0.0);
-    for range in accept {
-        let mut parts = range.split(';').map(str::trim);
-        let specificity = match parts.next().unwrap_or_default() {
-            exact if exact.eq_ignore_ascii_case(format.mime()) => 3,
-            "image/*" => 2,
-            "*/*" => 1,
-            _ => continue,
-        };
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-        let quality = weight.map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0));
-        if specificity > most_specific.0 {
-            most_specific = (specificity, quality);
-        }
+impl Range<'_> {
+    fn format(&self) -> Option<Format> {
+        NAMED.into_iter().find(|format| format.mime().eq_ignore_ascii_case(self.types))
     }
-    most_specific.1
+
+    fn is_open(&self) -> bool {
+        self.types == "*/*" || self.types.eq_ignore_ascii_case("image/*")
+    }
+}
+
+/// The format that `Accept` names plainly, and PNG where it names none so. Browsers like WebP as much as pages and formats that
+/// are not to be had here, and take anything: that is no wish for WebP.
+pub(crate) fn preferred(headers: &HeaderMap) -> Format {
+    let lists = headers.get_all(header::ACCEPT).iter().filter_map(|list| list.to_str().ok());
+    let ranges: Vec<_> = lists.flat_map(|list| list.split(',')).map(range).filter(|range| range.weight > 0.0).collect();
+    let most = ranges.iter().fold(0.0, |most: f32, range| most.max(range.weight));
+    let likes_others_as_much = ranges.iter().any(|range| range.weight == most && range.format().is_none());
+    if likes_others_as_much && ranges.iter().any(Range::is_open) {
+        return Format::Png;
+    }
+    let weight = |format: Format| {
+        let of_it = ranges.iter().filter(|range| range.format() == Some(format));
+        of_it.fold(0.0, |most: f32, range| most.max(range.weight))
+    };
+    // The first of those that are liked best.
+    NAMED.into_iter().rev().max_by(|a, b| weight(*a).total_cmp(&weight(*b))).unwrap_or(Format::Png)
+}
+
+fn range(text: &str) -> Range<'_> {
+    let mut parts = text.split(';').map(str::trim);
+    let types = parts.next().unwrap_or_default();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+    Range { types, weight: weight.map_or(1.0, |weight| weight.trim().parse().unwrap_or(0.0)) }
 }

@@ -1,9 +1,11 @@
 //! Pictures are decoded and encoded here: beside the async runtime, and only as many at once as there is memory for.
 
+use std::panic::catch_unwind;
+
 use bytes::Bytes;
 use impasto_jobs::BlobKey;
-use impasto_picture::{DecodeError, DecodeLimits, EncodeError, Format, MemoryNeed, Picture};
-use impasto_recipe::Size;
+use impasto_picture::{DecodeError, DecodeLimits, EncodeError, Encoding, Inspected, MemoryNeed, Picture};
+use tokio::{sync::OwnedSemaphorePermit, task::JoinError};
 use utoipa::ToSchema;
 
 use crate::{
@@ -18,53 +20,91 @@ use crate::{
 #[expect(dead_code, reason = "describes responses to OpenAPI")]
 pub(crate) struct PictureFile(Vec<u8>);
 
-/// The size, upright, of the uploaded picture `key`, which is decoded to the last pixel; `field` is its name in problems.
-pub(crate) async fn check(app: &App, key: &BlobKey, field: &str) -> Result<Size, Problem> {
+/// What there is to know of the uploaded picture `key`, which is decoded to the last pixel; `field` is its name in problems.
+pub(crate) async fn check(app: &App, key: &BlobKey, field: &str) -> Result<Inspected, Problem> {
     let limits = DecodeLimits { max_pixels: app.settings.max_pixels };
-    let inspected = with_room(app, key, |need| need.inspecting, move |bytes| Picture::inspect(&bytes, &limits));
-    inspected.await?.map_err(|error| {
-        let kind = match error {
-            DecodeError::TooManyPixels { .. } => Kind::TooManyPixels,
-            _ => Kind::NotAPicture,
-        };
-        Problem::new(kind, error.to_string()).in_field(field)
-    })
+    let (file, room) = with_room(app, key, |need| need.inspecting).await?;
+    inspected(beside(room, move || Picture::inspect(&file, &limits)).await, field)
 }
 
-/// The stored picture `key` as a file of `format`.
-pub(crate) async fn transcode(app: &App, key: &BlobKey, format: Format) -> Result<Bytes, Problem> {
+fn inspected(outcome: Result<Result<Inspected, DecodeError>, JoinError>, field: &str) -> Result<Inspected, Problem> {
+    let refuse = |kind, why: String| Err(Problem::new(kind, why).in_field(field));
+    match outcome {
+        Ok(Ok(inspected)) => Ok(inspected),
+        Ok(Err(error @ DecodeError::TooManyPixels { .. })) => refuse(Kind::TooManyPixels, error.to_string()),
+        Ok(Err(error)) => refuse(Kind::NotAPicture, error.to_string()),
+        // Whatever the file has brought a decoder to, another file is answered as ever.
+        Err(died) if died.is_panic() => {
+            tracing::error!(field, "a decoder panicked at an uploaded picture: {died}");
+            let why = "the file cannot be read: no picture comes of it. Save it anew with another program, or as PNG";
+            refuse(Kind::NotAPicture, why.to_owned())
+        }
+        Err(died) => Err(Problem::internal(&died)),
+    }
+}
+
+/// The stored picture `key` as another file.
+pub(crate) async fn transcode(app: &App, key: &BlobKey, encoding: Encoding) -> Result<Bytes, Problem> {
     // A picture of our own is as large as it is.
     let limits = DecodeLimits { max_pixels: u64::MAX };
-    let encoded = with_room(
-        app,
-        key,
-        |need| 2 * need.decoding,
-        move |bytes| {
-            let picture = Picture::decode(&bytes, &limits).map_err(|error| Problem::internal(&error))?;
-            picture.encode(format).map_err(|error| match error {
-                EncodeError::TooLarge { .. } => query::refuse("format", error.to_string()),
-                EncodeError::Failed { .. } => Problem::internal(&error),
-            })
-        },
-    );
-    encoded.await?.map(Bytes::from)
+    let (file, room) = with_room(app, key, |need| 2 * need.decoding).await?;
+    let encoded = beside(room, move || {
+        let picture = Picture::decode(&file, &limits).map_err(|error| Problem::internal(&error))?;
+        picture.encode(encoding).map_err(|error| match error {
+            EncodeError::TooLarge { .. } => query::refuse("format", error.to_string()),
+            EncodeError::Failed { .. } => Problem::internal(&error),
+        })
+    });
+    encoded.await.map_err(|died| Problem::internal(&died))?.map(Bytes::from)
 }
 
-/// Does `work` with a picture's file once there is room for it and for what it needs of memory.
-async fn with_room<T: Send + 'static>(
+/// A picture's file, and room for it and for what it needs of memory.
+async fn with_room(
     app: &App,
     key: &BlobKey,
     needed: impl FnOnce(MemoryNeed) -> u64,
-    work: impl FnOnce(Bytes) -> T + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let read = async { Ok(app.blobs.get(key).await?) };
-    // What is not a picture is refused before it takes any memory.
-    let need = |file: &Bytes| file.len() as u64 + Picture::memory_need(file).map_or(0, needed);
-    let (bytes, room) = app.bounds.memory_for(read, need).await?;
-    let work = tokio::task::spawn_blocking(move || {
-        // Held to the end of the work even when the client has gone by then.
+    let need = |file: &Bytes| {
+        // What is not a picture is refused before it takes any memory, and so is what nobody can make sense of.
+        let outline = catch_unwind(|| Picture::memory_need(file)).ok().and_then(Result::ok);
+        file.len() as u64 + outline.map_or(0, needed)
+    };
+    app.bounds.memory_for(read, need).await
+}
+
+/// Does `work` on a thread that may take its time. `room` is held to its end even when the client has gone by then.
+async fn beside<T: Send + 'static>(
+    room: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(move || {
         let _room = room;
-        work(bytes)
-    });
-    work.await.map_err(|died| Problem::internal(&died))
+        work()
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::{http::StatusCode, response::IntoResponse};
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_decoder_that_panics_has_met_no_picture_and_gives_its_room_back() {
+        let rooms = Arc::new(Semaphore::new(1));
+        let room = rooms.clone().acquire_owned().await.unwrap();
+        let panicked = beside(room, || panic!("index out of bounds")).await;
+        let response = inspected(panicked, "style[1]").unwrap_err().into_response();
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&problem["type"], &problem["field"]), (&"/problems/not-a-picture".into(), &"style[1]".into()));
+        assert!(problem["detail"].as_str().unwrap().contains("cannot be read"), "{problem}");
+        assert_eq!(rooms.available_permits(), 1);
+    }
 }

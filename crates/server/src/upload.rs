@@ -1,6 +1,6 @@
 //! From a multipart form to blobs and options.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
     extract::{
@@ -15,18 +15,37 @@ use impasto_recipe::{OptionError, Options};
 use crate::{
     app::App,
     intake::{Intake, causes},
+    opening::Opening,
+    part::PartHead,
     problem::{Kind, Problem},
+    role::{Place, Role},
 };
 
 /// Bytes of an option's text at the most.
 const MAX_OPTION: usize = 4096;
 
+/// The field that names the job to go on from.
+pub(crate) const INITIAL_JOB: &str = "initial_job";
+
 /// A form whose pictures are in the blob store.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Order {
-    pub content: BlobKey,
-    pub styles: Vec<BlobKey>,
+    files: HashMap<Role, Vec<BlobKey>>,
+    /// The job whose result is the picture to start from.
+    pub initial_job: Option<JobId>,
     pub options: Options,
+}
+
+impl Order {
+    /// The files of a role, in their order.
+    pub fn files(&self, role: Role) -> &[BlobKey] {
+        self.files.get(&role).map_or(&[], Vec::as_slice)
+    }
+
+    /// One more file of a role.
+    pub fn add(&mut self, role: Role, key: BlobKey) {
+        self.files.entry(role).or_default().push(key);
+    }
 }
 
 /// Takes in the form `intake` for the job `id`. What a refused form had uploaded by then stays for the caller to delete.
@@ -40,43 +59,28 @@ pub(crate) async fn receive(app: &App, id: JobId, headers: &HeaderMap, intake: &
 
 async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -> Result<Order, Problem> {
     let mut form = open(headers, intake).await?;
-    let (mut content, mut styles, mut options) = (None, Vec::new(), Options::default());
-    let most_styles = app.settings.max_styles.get();
+    let mut order = Order::default();
     while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
         intake.enter_part();
-        let name = part.name().ok_or_else(|| Problem::new(Kind::MalformedUpload, "a part has no name"))?.to_owned();
-        match name.as_str() {
-            "content" if content.is_some() => {
-                let why = "there are two content pictures: give one, and the others as style";
-                return Err(Problem::new(Kind::TooManyFiles, why).in_field(name));
+        let head = PartHead::of(&part).ok_or_else(|| Problem::new(Kind::MalformedUpload, "a part has no name"))?;
+        match (Role::of(head.field()), head.name.as_str()) {
+            (Some(role), _) => take_file(app, id, &mut order, role, &head, part).await?,
+            (None, INITIAL_JOB) => take_initial_job(&mut order, &text(part, INITIAL_JOB).await?)?,
+            (None, option) if Options::NAMES.contains(&option) => {
+                order.options.set(option, &text(part, option).await?).map_err(refuse_option)?;
             }
-            "content" => content = Some(store(app, BlobKey::content(id), part, &name).await?),
-            "style" if styles.len() == most_styles => {
-                let why = format!("there are more than {most_styles} style pictures, which is the limit");
-                return Err(Problem::new(Kind::TooManyFiles, why).in_field(name));
-            }
-            "style" => {
-                let number = styles.len();
-                styles.push(store(app, BlobKey::style(id, number), part, &style_field(number)).await?);
-            }
-            option if Options::NAMES.contains(&option) => {
-                options.set(option, &text(part, option).await?).map_err(refuse_option)?;
-            }
-            _ => return Err(unknown(&name)),
+            (None, name) => return Err(unknown(name)),
         }
         intake.leave_part();
     }
-    let missing = |field: &str, why| Problem::new(Kind::MissingFile, why).in_field(field);
-    let content = content.ok_or_else(|| missing("content", "give the picture to repaint as the file content"))?;
-    if styles.is_empty() {
-        return Err(missing("style", "give at least one picture to take the style of as the file style"));
+    let missing = |role: Role, why| Problem::new(Kind::MissingFile, why).in_field(role.field());
+    if order.files(Role::Content).is_empty() {
+        return Err(missing(Role::Content, "give the picture to repaint as the file content"));
     }
-    Ok(Order { content, styles, options })
-}
-
-/// The name of a style picture in problems.
-pub(crate) fn style_field(number: usize) -> String {
-    format!("style[{number}]")
+    if order.files(Role::Style).is_empty() {
+        return Err(missing(Role::Style, "give at least one picture to take the style of as the file style"));
+    }
+    Ok(order)
 }
 
 /// An option that cannot be.
@@ -101,10 +105,82 @@ async fn open(headers: &HeaderMap, intake: &Intake) -> Result<Multipart, Problem
     Err(Problem::new(Kind::NotMultipart, why))
 }
 
+/// Takes a file in, unless it is none: browsers send the inputs that nobody has filled in.
+async fn take_file(
+    app: &App,
+    id: JobId,
+    order: &mut Order,
+    role: Role,
+    head: &PartHead,
+    mut part: Field<'_>,
+) -> Result<(), Problem> {
+    let mut opening = Opening::default();
+    while opening.is_short() {
+        let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? else { break };
+        opening.push(chunk);
+    }
+    let is_named = head.file_name.is_some();
+    if !is_named && opening.is_blank() {
+        return Ok(());
+    }
+    let number = order.files(role).len();
+    make_room_for(app, role, number)?;
+    let place = Place { role, number };
+    if let Some(text) = opening.text_for_a_file().filter(|_| !is_named) {
+        let field = role.field();
+        let why = format!("{field} holds {text}, no picture; send the file itself: curl -F {field}=@photo.jpg");
+        return Err(Problem::new(Kind::NotAPicture, why).in_field(place.in_problems()));
+    }
+    let key = store(app, role.key(id, number), opening, part, &place.in_problems()).await?;
+    order.add(role, key);
+    Ok(())
+}
+
+/// Refuses one file more where there are `number` of its role already and no more may be.
+fn make_room_for(app: &App, role: Role, number: usize) -> Result<(), Problem> {
+    let most_styles = app.settings.max_styles.get();
+    let why = match role {
+        Role::Content if number == 1 => "there are two content pictures: give one, and the others as style".to_owned(),
+        Role::Initial if number == 1 => "there are two pictures to start from: give one".to_owned(),
+        Role::Style if number == most_styles => {
+            format!("there are more than {most_styles} style pictures, which is the limit")
+        }
+        Role::Mask | Role::StyleMask if number == most_styles => {
+            format!("there are more than {most_styles} of them: give one for each style picture at the most")
+        }
+        _ => return Ok(()),
+    };
+    Err(Problem::new(Kind::TooManyFiles, why).in_field(role.field()))
+}
+
+fn take_initial_job(order: &mut Order, text: &str) -> Result<(), Problem> {
+    let refuse = |why: String| Err(refuse_option(OptionError::new(INITIAL_JOB, why)));
+    match (text.trim(), order.initial_job) {
+        ("", _) => Ok(()),
+        (_, Some(_)) => refuse("is given twice: once is enough".to_owned()),
+        (text, None) => match text.parse() {
+            Ok(job) => {
+                order.initial_job = Some(job);
+                Ok(())
+            }
+            Err(_) => {
+                let text: String = text.chars().take(100).collect();
+                refuse(format!("'{text}' is no job's id: give that of one which has succeeded"))
+            }
+        },
+    }
+}
+
 /// Writes a file to the blob store while it arrives.
-async fn store(app: &App, key: BlobKey, mut file: Field<'_>, field: &str) -> Result<BlobKey, Problem> {
+async fn store(
+    app: &App,
+    key: BlobKey,
+    opening: Opening,
+    mut rest: Field<'_>,
+    field: &str,
+) -> Result<BlobKey, Problem> {
     let mut upload = app.blobs.upload(&key).await?;
-    match copy(app.settings.max_file_bytes, &mut file, &mut upload, field).await {
+    match copy(app.settings.max_file_bytes, opening, &mut rest, &mut upload, field).await {
         Ok(()) => {
             upload.finish().await?;
             Ok(key)
@@ -117,9 +193,23 @@ async fn store(app: &App, key: BlobKey, mut file: Field<'_>, field: &str) -> Res
     }
 }
 
-async fn copy(limit: u64, file: &mut Field<'_>, upload: &mut Upload, field: &str) -> Result<(), Problem> {
+async fn copy(
+    limit: u64,
+    opening: Opening,
+    rest: &mut Field<'_>,
+    upload: &mut Upload,
+    field: &str,
+) -> Result<(), Problem> {
+    let mut opening = opening.into_chunks();
     let mut copied = 0;
-    while let Some(chunk) = file.chunk().await.map_err(|error| broken(&error))? {
+    loop {
+        let chunk = match opening.next() {
+            Some(chunk) => chunk,
+            None => match rest.chunk().await.map_err(|error| broken(&error))? {
+                Some(chunk) => chunk,
+                None => return Ok(()),
+            },
+        };
         copied += chunk.len() as u64;
         if copied > limit {
             let why = format!("the file is above the limit of {limit} bytes: send a smaller one");
@@ -127,7 +217,6 @@ async fn copy(limit: u64, file: &mut Field<'_>, upload: &mut Upload, field: &str
         }
         upload.write(chunk).await?;
     }
-    Ok(())
 }
 
 async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
@@ -144,8 +233,9 @@ async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
 
 fn unknown(name: &str) -> Problem {
     let name: String = name.chars().take(100).collect();
-    let options = Options::NAMES.join(", ");
-    let why = format!("there is no field '{name}': there are the files content and style, and the options {options}");
+    let (files, options) = (Role::ALL.map(Role::field).join(", "), Options::NAMES.join(", "));
+    let why =
+        format!("there is no field '{name}': there are the files {files}, and the fields {INITIAL_JOB}, {options}");
     Problem::new(Kind::UnknownField, why).in_field(name)
 }
 

@@ -106,6 +106,11 @@ impl Devices {
         });
         each.flatten().collect()
     }
+
+    /// Whether it is left to the machine which devices they are.
+    pub fn is_automatic(&self) -> bool {
+        self.0.contains(&DeviceChoice::Auto)
+    }
 }
 
 /// A list, or what an environment variable can hold: words with commas between them.

@@ -12,7 +12,7 @@ use super::{id::Id, result::not_ready};
 use crate::{
     app::Shared,
     pictures::PictureFile,
-    problem::{Problem, ProblemDocument, StoreProblems},
+    problem::{Kind, Problem, ProblemDocument, StoreProblems},
 };
 
 /// Workers save the next preview and delete the one before between a look at the job and a look at its picture, but not
@@ -21,7 +21,8 @@ const TRIES: usize = 3;
 
 /// Fetch the composite image as last saved
 ///
-/// It is saved every few seconds while the job runs, and stays when the job has ended.
+/// It is saved every few seconds while the job runs, and stays when the job has ended. Of a job that was done before the first
+/// save, it is the result.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/preview",
@@ -32,7 +33,8 @@ const TRIES: usize = 3;
         (status = 200, description = "The picture", content((PictureFile = "image/png"))),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "Nothing has been saved yet: try again after `Retry-After` seconds",
+        (status = 409, description = "Nothing has been saved yet (`not-ready`, with `Retry-After`), or ever will be because \
+            the job ended before (`no-result`)",
             body = ProblemDocument, content_type = "application/problem+json"),
         StoreProblems,
     ),
@@ -40,8 +42,10 @@ const TRIES: usize = 3;
 pub(crate) async fn preview(State(app): State<Shared>, Id(id): Id) -> Result<Response, Problem> {
     for _ in 0..TRIES {
         let job = app.find_job(id).await?;
-        let Some(key) = job.preview else {
-            return Err(not_ready(format!("the job is {}, and no picture of it has been saved yet", job.status)));
+        // A job that is done before its first save has its result to show, and one that failed by then has nothing.
+        let Some(key) = job.preview.or(job.result) else {
+            let why = format!("the job is {}, and no picture of it has been saved", job.status);
+            return Err(if job.status.is_finished() { Problem::new(Kind::NoResult, why) } else { not_ready(why) });
         };
         match app.blobs.get(&key).await {
             Ok(file) => {

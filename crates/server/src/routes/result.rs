@@ -6,22 +6,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use impasto_jobs::{BlobError, BlobKey, Job, Status};
-use impasto_picture::Format;
+use impasto_picture::{Encoding, Format, JpegQuality};
 
 use super::id::Id;
 use crate::{
     app::{App, Shared},
     conditional::{Known, weak},
-    format,
+    download, format,
     pictures::{self, PictureFile},
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
-    query::Query,
+    query::{Query, refuse},
 };
 
 /// Fetch the finished picture
 ///
-/// It is a PNG, or a JPEG or lossless WebP where `format` says so or, without `format`, where `Accept` likes that best.
-/// It never changes.
+/// It is a PNG, or what `format` says or, without `format`, what `Accept` names plainly: a header that likes anything else as
+/// much, as those of browsers do, leaves it at PNG. `png16` and `tiff` have 16 bits a channel. It never changes.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/result",
@@ -29,23 +29,30 @@ use crate::{
     operation_id = "getResult",
     params(
         ("id" = String, Path, format = Uuid, description = "The job"),
-        ("format" = Option<String>, Query, pattern = "^(png|jpeg|webp)$",
-            description = "`png`, `jpeg` or `webp`; goes before `Accept`"),
+        ("format" = Option<String>, Query, pattern = "^(png|png16|jpeg|webp|tiff)$",
+            description = "`png`, `png16`, `jpeg`, `webp` (lossless) or `tiff`; goes before `Accept`"),
+        ("quality" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How well a JPEG is written, on libjpeg's scale; 95 if left out. For no other format"),
+        ("download" = Option<String>, Query,
+            description = "The name to keep the file under, for browsers: the answer is an attachment then. The format's \
+                ending is added where it has none"),
         ("Accept" = Option<String>, Header, nullable = false,
-            description = "`image/png`, `image/jpeg` or `image/webp`; PNG where none of them is liked better"),
+            description = "`image/png`, `image/jpeg`, `image/webp` or `image/tiff`"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
     ),
     responses(
         (status = 200, description = "The picture",
-            content((PictureFile = "image/png"), (PictureFile = "image/jpeg"), (PictureFile = "image/webp")),
-            headers(("ETag" = String, description = "Names the picture in this format"))),
+            content((PictureFile = "image/png"), (PictureFile = "image/jpeg"), (PictureFile = "image/webp"),
+                (PictureFile = "image/tiff")),
+            headers(("ETag" = String, description = "Names the picture in this format and quality"))),
         (status = 304, description = "The client has the picture already"),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "The picture is not there yet (`not-ready`, with `Retry-After`), or never will be \
             because the job failed or was canceled (`no-result`)",
             body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "`format` is none that can be written, or cannot hold a picture of this size",
+        (status = 422, description = "`format` is none that can be written, or cannot hold a picture of this size; `quality` is \
+            none or goes with no JPEG; or `download` is no name",
             body = ProblemDocument, content_type = "application/problem+json"),
         StoreProblems,
     ),
@@ -56,12 +63,19 @@ pub(crate) async fn result(
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let format = query.take::<Format>("format")?;
-    query.nothing_else("format")?;
-    let format = format.unwrap_or_else(|| format::preferred(&headers));
+    let encoding = wanted(&mut query, &headers)?;
+    let format = encoding.format;
+    let disposition = match query.take::<String>("download")? {
+        Some(name) => download::attachment(&name, format)?,
+        None => download::inline(&format!("impasto-{id}"), format)?,
+    };
+    query.nothing_else("format, quality and download")?;
     let job = app.find_job(id).await?;
     let key = finished(&job)?;
-    let tag = weak(&format!("{id}-{format}"));
+    let tag = match format {
+        Format::Jpeg => weak(&format!("{id}-{format}-{}", encoding.quality)),
+        _ => weak(&format!("{id}-{format}")),
+    };
     let caching = [
         (header::ETAG, tag.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
@@ -70,15 +84,29 @@ pub(crate) async fn result(
     if Known::of(&headers).has(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    let file = match format {
-        Format::Png => read(&app, key, &job).await?,
-        Format::Jpeg | Format::WebP => pictures::transcode(&app, key, format).await?,
+    let file = match (format, &job.result_16) {
+        (Format::Png, _) => read(&app, key, &job).await?,
+        (Format::Png16, Some(deep)) => read(&app, deep, &job).await?,
+        (Format::Tiff, Some(deep)) => pictures::transcode(&app, deep, encoding).await?,
+        _ => pictures::transcode(&app, key, encoding).await?,
     };
-    let about = [
-        (header::CONTENT_TYPE, format.mime().to_owned()),
-        (header::CONTENT_DISPOSITION, format!("inline; filename=\"impasto-{id}.{}\"", format.extension())),
-    ];
+    let about =
+        [(header::CONTENT_TYPE, HeaderValue::from_static(format.mime())), (header::CONTENT_DISPOSITION, disposition)];
     Ok((about, caching, file).into_response())
+}
+
+/// How the picture is to be written, by the query or, where that says nothing, by `Accept`.
+fn wanted(query: &mut Query, headers: &HeaderMap) -> Result<Encoding, Problem> {
+    let format = query.take::<Format>("format")?.unwrap_or_else(|| format::preferred(headers));
+    match query.take::<JpegQuality>("quality")? {
+        None => Ok(format.into()),
+        Some(quality) if format == Format::Jpeg => Ok(Encoding { format, quality }),
+        Some(_) => {
+            let why =
+                format!("a picture in the format {format} loses nothing: leave quality out, or ask for format=jpeg");
+            Err(refuse("quality", why))
+        }
+    }
 }
 
 fn finished(job: &Job) -> Result<&BlobKey, Problem> {

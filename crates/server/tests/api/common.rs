@@ -9,7 +9,7 @@ use std::{
 
 use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
 use impasto_picture::{Format, Picture};
-use impasto_recipe::{Fingerprint, ProgressEntry, Size};
+use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Size};
 use impasto_server::{BackboneInfo, Service, Settings, run};
 use reqwest::{
     Client, Response, StatusCode,
@@ -56,17 +56,19 @@ impl Server {
         let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
         let mut settings = Settings::default();
         change(&mut settings);
-        let backbones = vec![BackboneInfo {
-            name: "vgg16".to_owned(),
-            default: true,
-            available: true,
-            source: Some("built in".to_owned()),
+        let backbone = |name: &str, available| BackboneInfo {
+            name: name.to_owned(),
+            default: available,
+            available,
+            source: available.then(|| "built in".to_owned()),
             weights: None,
-        }];
+        };
+        let backbones = vec![backbone("vgg16", true), backbone("vgg19", false)];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, settings };
+        let precisions = vec![Precision::F32, Precision::Bf16];
+        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, precisions, settings };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
     }
@@ -128,9 +130,10 @@ impl Server {
 
     /// Finishes the job of `claim` with `picture`.
     pub async fn finish(&self, claim: &Claim, picture: &Picture) {
-        let key = BlobKey::result(&claim.key);
+        let (key, key_16) = (BlobKey::result(&claim.key), BlobKey::result_16(&claim.key));
         self.blobs.put(&key, picture.encode(Format::Png).unwrap().into()).await.unwrap();
-        self.jobs.succeed(&claim.key, &key).await.unwrap();
+        self.blobs.put(&key_16, picture.encode(Format::Png16).unwrap().into()).await.unwrap();
+        self.jobs.succeed(&claim.key, &key, &key_16).await.unwrap();
     }
 
     /// A job that has a result.

@@ -4,6 +4,8 @@ mod common;
 mod compression;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
+mod forms;
+mod inputs;
 mod job;
 mod list;
 mod losses;

@@ -1,6 +1,8 @@
 //! The description of the API.
 
-use impasto_recipe::{BackboneChoice, Objective, Options, Precision, Preset, StyleFit};
+use impasto_recipe::{
+    Alpha, BackboneChoice, Colours, Init, Objective, Options, PoolingChoice, Precision, Preset, StyleFit,
+};
 
 use crate::common::Server;
 
@@ -17,7 +19,7 @@ fn the_file_says_what_the_code_says() {
 fn schema(name: &str) -> String {
     let description = impasto_server::openapi_yaml();
     let lines = description.lines().skip_while(|line| *line != format!("    {name}:")).skip(1);
-    lines.take_while(|line| line.starts_with("     ")).map(|line| format!("{line}\n")).collect()
+    lines.take_while(|line| line.is_empty() || line.starts_with("     ")).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -26,7 +28,11 @@ fn the_form_has_every_option() {
     let properties = form.lines().take_while(|line| *line != "      example:");
     let fields = properties.filter_map(|line| line.strip_prefix("        ")?.strip_suffix(':'));
     let fields: Vec<_> = fields.filter(|field| !field.starts_with([' ', '-'])).collect();
-    let known: Vec<_> = ["content", "style"].iter().chain(Options::NAMES).copied().collect();
+    let known: Vec<_> = ["content", "style", "mask", "style_mask", "initial", "initial_job"]
+        .iter()
+        .chain(Options::NAMES)
+        .copied()
+        .collect();
     assert_eq!(fields, known);
 }
 
@@ -38,6 +44,10 @@ fn choices_are_spelled_as_requests_spell_them() {
         ("Precision", Precision::NAMES),
         ("Preset", Preset::NAMES),
         ("StyleFit", StyleFit::NAMES),
+        ("PoolingChoice", PoolingChoice::NAMES),
+        ("Init", Init::NAMES),
+        ("Colours", Colours::NAMES),
+        ("Alpha", Alpha::NAMES),
     ] {
         let schema = schema(name);
         let given: Vec<_> = schema.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();

@@ -101,7 +101,7 @@ async fn options_that_cannot_be() {
     .await;
     for (option, text, field) in [
         ("preset", "oil", "preset"),
-        ("objective", "", "objective"),
+        ("objective", "pretty", "objective"),
         ("size", "huge", "size"),
         ("size", "0", "size"),
         ("size", "20x4", "size"),
@@ -110,7 +110,19 @@ async fn options_that_cannot_be() {
         ("stages", "300x200", "stages"),
         ("epochs", "-1", "epochs"),
         ("epochs", "2000", "epochs"),
+        ("size", "Original", "size"),
         ("backbone", "alexnet", "backbone"),
+        ("backbone", "vgg19", "backbone"),
+        ("content_layers", "conv9_9", "content_layers"),
+        ("style_layers", "conv1_1,conv1_1", "style_layers"),
+        ("style_layers", "conv1_1:0", "style_layers"),
+        ("pooling", "mean", "pooling"),
+        ("init", "picture", "init"),
+        ("init", "grey", "init"),
+        ("seed", "-1", "seed"),
+        ("style_scale", "5", "style_scale"),
+        ("colours", "grey", "colours"),
+        ("alpha", "black", "alpha"),
         ("content_weight", "heavy", "content_weight"),
         ("style_weight", "-1", "style_weight"),
         ("tv_weight", "NaN", "tv_weight"),
@@ -118,6 +130,7 @@ async fn options_that_cannot_be() {
         ("learning_rate", "0", "learning_rate"),
         ("report_every", "0", "report_every"),
         ("precision", "f64", "precision"),
+        ("precision", "tf32", "precision"),
     ] {
         let problem = refused(&server, small_form().text(option, text.to_owned()), 422, "invalid-option", field).await;
         assert!(problem["detail"].as_str().unwrap().starts_with(field), "{problem}");
@@ -137,7 +150,7 @@ async fn unknown_fields() {
     let server = Server::start().await;
     let problem = refused(&server, small_form().text("colour", "red"), 422, "unknown-field", "colour").await;
     assert!(problem["detail"].as_str().unwrap().contains("learning_rate"));
-    refused(&server, small_form().part("mask", file(png(8, 8))), 422, "unknown-field", "mask").await;
+    refused(&server, small_form().part("masks", file(png(8, 8))), 422, "unknown-field", "masks").await;
 }
 
 #[tokio::test]

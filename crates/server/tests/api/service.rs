@@ -13,7 +13,8 @@ async fn the_backbones_are_those_it_was_told_of() {
     let server = Server::start().await;
     let answer: Value = server.get("/v1/backbones").await.json().await.unwrap();
     let vgg16 = json!({"name": "vgg16", "default": true, "available": true, "source": "built in", "weights": null});
-    assert_eq!(answer, json!({"backbones": [vgg16]}));
+    let vgg19 = json!({"name": "vgg19", "default": false, "available": false, "source": null, "weights": null});
+    assert_eq!(answer, json!({"backbones": [vgg16, vgg19]}));
 }
 
 #[tokio::test]

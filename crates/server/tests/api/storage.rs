@@ -118,6 +118,6 @@ async fn a_picture_beyond_the_bound_of_memory_is_decoded_alone() {
 async fn auto_is_settled_when_a_job_is_submitted() {
     let server = Server::start().await;
     assert_eq!(server.submitted().await["recipe"]["backbone"], "vgg16");
-    let asked: Value = server.submit(small_form().text("backbone", "vgg19")).await.json().await.unwrap();
-    assert_eq!(asked["recipe"]["backbone"], "vgg19");
+    let asked: Value = server.submit(small_form().text("backbone", "auto")).await.json().await.unwrap();
+    assert_eq!(asked["recipe"]["backbone"], "vgg16");
 }

@@ -61,7 +61,15 @@ async fn every_option_is_heard() {
         .text("optimiser", "lbfgs")
         .text("learning_rate", "0.25")
         .text("report_every", "2")
-        .text("precision", "f32");
+        .text("precision", "f32")
+        .text("content_layers", "conv3_1")
+        .text("style_layers", "conv2_1:3,conv1_1")
+        .text("pooling", "average")
+        .text("init", "noise")
+        .text("seed", "7")
+        .text("style_scale", "1.5")
+        .text("colours", "matched")
+        .text("alpha", "white");
     let response = server.submit(form).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let job: Value = response.json().await.unwrap();
@@ -71,8 +79,19 @@ async fn every_option_is_heard() {
             {"width": 64, "height": 48, "epochs": 5, "decay": null}],
         "style_fit": "keep", "weights": {"content": 2.0, "style": 3.5, "tv": 0.0}, "style_weights": [0.75, 0.25],
         "optimiser": "lbfgs", "learning_rate": 0.25, "report_every": 2, "backbone": "vgg16", "precision": "f32",
+        "content_layers": [{"layer": "conv3_1", "weight": 1.0}],
+        "style_layers": [{"layer": "conv1_1", "weight": 2.5}, {"layer": "conv2_1", "weight": 3.0}],
+        "pooling": "average", "init": "noise", "seed": 7, "style_scale": 1.5, "colours": "matched", "alpha": "white",
     });
     assert_eq!(job["recipe"], expected);
+}
+
+#[tokio::test]
+async fn the_result_may_be_as_large_as_the_photograph() {
+    let server = Server::start().await;
+    let job: Value = server.submit(small_form().text("size", "original")).await.json().await.unwrap();
+    let last = job["recipe"]["stages"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["width"], &last["height"]), (&json!(48), &json!(32)));
 }
 
 #[tokio::test]
@@ -95,7 +114,7 @@ async fn options_may_stand_before_the_pictures() {
 }
 
 #[tokio::test]
-async fn all_three_formats_are_taken() {
+async fn every_format_that_is_written_is_taken() {
     let server = Server::start().await;
     for format in Format::ALL {
         let bytes = picture(48, 32).encode(format).unwrap();
@@ -112,6 +131,7 @@ async fn a_photograph_taken_upright_stays_upright() {
     let job: Value = server.submit(form.text("size", "96")).await.json().await.unwrap();
     let last = &job["recipe"]["stages"][0];
     assert_eq!((&last["width"], &last["height"]), (&json!(64), &json!(96)));
+    assert_eq!(job["notices"], json!(["content: it was turned upright, as its EXIF data say"]));
 }
 
 #[tokio::test]

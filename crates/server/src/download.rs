@@ -1,0 +1,64 @@
+//! What a file is called at the client's.
+
+use axum::http::HeaderValue;
+use impasto_picture::Format;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{problem::Problem, query};
+
+/// Characters of a name at the most.
+const LONGEST: usize = 200;
+
+/// What may stand in RFC 5987's extended values as it is.
+const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// The endings that say of a file that it is a picture.
+const ENDINGS: [&str; 6] = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"];
+
+/// `Content-Disposition` of a picture that is to be kept as `name`, which gets the format's ending where it has none.
+///
+/// # Errors
+/// When it is no name.
+pub(crate) fn attachment(name: &str, format: Format) -> Result<HeaderValue, Problem> {
+    let refuse = |why: String| query::refuse("download", why);
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(refuse("is empty: give the name that the file is to have".to_owned()));
+    }
+    if name.chars().count() > LONGEST {
+        return Err(refuse(format!("is above the limit of {LONGEST} characters: give a shorter name")));
+    }
+    // Nobody's folders are anybody's business, and what ends a line has nothing to do in a header.
+    let no_name = |character: char| character.is_control() || matches!(character, '/' | '\\');
+    let mut name = name.replace(no_name, "_");
+    let lower = name.to_lowercase();
+    if !ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
+        name = format!("{name}.{}", format.extension());
+    }
+    // For those who do not know the extended form; RFC 6266 would have neither quotation marks nor percent signs in it.
+    let plain = name.replace(|character: char| !character.is_ascii() || matches!(character, '"' | '%'), "_");
+    let value = if plain == name {
+        format!("attachment; filename=\"{plain}\"")
+    } else {
+        format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(&name, ATTR_CHAR))
+    };
+    HeaderValue::try_from(value).map_err(|error| Problem::internal(&error))
+}
+
+/// `Content-Disposition` of a picture that is to be seen.
+pub(crate) fn inline(name: &str, format: Format) -> Result<HeaderValue, Problem> {
+    let value = format!("inline; filename=\"{name}.{}\"", format.extension());
+    HeaderValue::try_from(value).map_err(|error| Problem::internal(&error))
+}

@@ -1,0 +1,112 @@
+//! From what a form holds to a job: its pictures are looked at, and its options in the light of them.
+
+use impasto_jobs::{JobId, NewJob};
+use impasto_picture::Inspected;
+use impasto_recipe::{Alpha, Inputs, OptionError, Precision, Recipe};
+
+use crate::{
+    app::App,
+    initial, pictures,
+    problem::Problem,
+    role::{Place, Role},
+    upload::{INITIAL_JOB, Order, refuse_option},
+};
+
+/// A picture of a form, looked at.
+struct Seen {
+    place: Place,
+    inspected: Inspected,
+}
+
+/// The job that the form `order` asks for under the name `id`.
+pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
+    if let Some(from) = order.initial_job {
+        if !order.files(Role::Initial).is_empty() {
+            let why = "says what to start from already: leave out initial";
+            return Err(refuse_option(OptionError::new(INITIAL_JOB, why)));
+        }
+        order.add(Role::Initial, initial::copy_result(app, from, id).await?);
+    }
+    let seen = look_at(app, &order).await?;
+    let size_of = |role| seen.iter().find(|seen| seen.place.role == role).map(|seen| seen.inspected.size);
+    // A form without content is refused while it is read.
+    let content = size_of(Role::Content).ok_or_else(|| Problem::internal(&"a form without content came through"))?;
+    let inputs = Inputs {
+        content,
+        styles: order.files(Role::Style).len(),
+        masks: order.files(Role::Mask).len(),
+        style_masks: order.files(Role::StyleMask).len(),
+        initial: size_of(Role::Initial),
+        // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
+        automatic: app.default_backbone(),
+    };
+    let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits()).map_err(refuse_option)?;
+    refuse_what_no_worker_has(app, &recipe).map_err(refuse_option)?;
+    let files = |role| order.files(role).to_vec();
+    Ok(NewJob {
+        id,
+        content: Role::Content.key(id, 0),
+        styles: files(Role::Style),
+        masks: files(Role::Mask),
+        style_masks: files(Role::StyleMask),
+        initial: files(Role::Initial).pop(),
+        notices: seen.iter().flat_map(|seen| notices_of(seen, &recipe)).collect(),
+        recipe,
+    })
+}
+
+/// Every picture of the form, one after the other.
+async fn look_at(app: &App, order: &Order) -> Result<Vec<Seen>, Problem> {
+    let mut seen = Vec::new();
+    for role in Role::ALL {
+        for (number, key) in order.files(role).iter().enumerate() {
+            let place = Place { role, number };
+            let inspected = pictures::check(app, key, &place.in_problems()).await?;
+            seen.push(Seen { place, inspected });
+        }
+    }
+    Ok(seen)
+}
+
+/// What was done to a picture, in sentences.
+fn notices_of(Seen { place, inspected }: &Seen, recipe: &Recipe) -> Vec<String> {
+    let name = place.in_notices();
+    let mut notices: Vec<_> = inspected.notices.iter().map(|notice| format!("{name}: {notice}")).collect();
+    if inspected.transparent {
+        let effect = match place.role {
+            Role::Content if recipe.alpha == Alpha::White => Some("it is transparent, and was laid on white"),
+            Role::Style => Some("it is transparent, and was laid on white"),
+            Role::Mask | Role::StyleMask => Some("what is transparent in it counts as black"),
+            Role::Content | Role::Initial => None,
+        };
+        notices.extend(effect.map(|effect| format!("{name}: {effect}")));
+    }
+    notices
+}
+
+/// A job that nobody could paint is refused here rather than after its turn has come.
+fn refuse_what_no_worker_has(app: &App, recipe: &Recipe) -> Result<(), OptionError> {
+    let asked = recipe.backbone.name();
+    let available: Vec<_> =
+        app.backbones.iter().filter(|backbone| backbone.available).map(|backbone| backbone.name.as_str()).collect();
+    if !app.backbones.is_empty() && !available.contains(&asked) {
+        let why = format!("the weights of {asked} are not at hand here: there is {}", one_of(&available));
+        return Err(OptionError::new("backbone", why));
+    }
+    let known = &app.precisions;
+    if recipe.precision != Precision::Auto && !known.is_empty() && !known.contains(&recipe.precision) {
+        let names: Vec<_> = [Precision::Auto].iter().chain(known).map(|precision| precision.name()).collect();
+        let why = format!("no worker here computes in {}: there is {}", recipe.precision, one_of(&names));
+        return Err(OptionError::new("precision", why));
+    }
+    Ok(())
+}
+
+/// `a`, `a and b`, or `a, b and c`.
+fn one_of(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
