@@ -17,6 +17,7 @@ pub struct Checkpoint {
     position: Position,
     fingerprint: Fingerprint,
     canvas: Canvas,
+    label: Option<String>,
     /// Its image is (3, height, width) of the canvas, normalised; and so are its tensors.
     memory: Memory<Numbers>,
 }
@@ -67,7 +68,7 @@ impl Checkpoint {
             tensors: tensors.into_iter().map(Numbers::of).collect::<Result<_, _>>()?,
             scalars,
         };
-        Ok(Self { position, fingerprint, canvas, memory })
+        Ok(Self { position, fingerprint, canvas, label: None, memory })
     }
 
     /// The image and the optimiser as they were.
@@ -91,6 +92,16 @@ impl Checkpoint {
             Numbers::F32(numbers) => Tensor::from_slice(numbers, shape, device),
             Numbers::Bf16(numbers) => Tensor::from_slice(numbers, shape, device),
         }
+    }
+
+    /// The same with a label, by which whoever takes it up again knows what it is of.
+    pub fn labelled(self, label: String) -> Self {
+        Self { label: Some(label), ..self }
+    }
+
+    /// The label, if it was given one.
+    pub fn label(&self) -> Option<&String> {
+        self.label.as_ref()
     }
 
     /// How far the run had come.

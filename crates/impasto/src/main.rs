@@ -39,7 +39,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(arguments) => serve::run(&arguments)?,
         Command::Worker(arguments) => return worker::run(&arguments),
-        Command::Stylize(arguments) => stylize::run(&arguments)?,
+        Command::Stylize(arguments) => return stylize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
         Command::Health(arguments) => health::run(&arguments)?,

@@ -28,6 +28,7 @@ const OPTIMISER: &str = "optimiser";
 /// The size of the picture within the image.
 const PICTURE: &str = "picture";
 const POSITION: &str = "position";
+const LABEL: &str = "label";
 const FINGERPRINT: &str = "fingerprint";
 
 /// The header's length is a multiple of this, and is itself given in so many bytes.
@@ -44,13 +45,14 @@ impl Checkpoint {
     /// When the format refuses it, which would be a mistake in this program.
     pub fn into_pieces(self) -> Result<Vec<Bytes>, CheckpointError> {
         let Memory { optimiser, image, tensors, scalars } = self.memory;
-        let metadata = HashMap::from([
+        let mut metadata = HashMap::from([
             (FORMAT.0.to_owned(), FORMAT.1.to_owned()),
             (PICTURE.to_owned(), self.canvas.picture.to_string()),
             (POSITION.to_owned(), serde_json::to_string(&self.position).map_err(unreadable)?),
             (FINGERPRINT.to_owned(), serde_json::to_string(&self.fingerprint).map_err(unreadable)?),
             (OPTIMISER.to_owned(), optimiser.to_string()),
         ]);
+        metadata.extend(self.label.map(|label| (LABEL.to_owned(), label)));
         let Size { width, height } = self.canvas.image;
         let image_shape = [3, height as usize, width as usize];
 
@@ -128,7 +130,8 @@ impl Checkpoint {
             let reason = format!("its picture of {} is larger than its image", canvas.picture);
             return Err(CheckpointError::Unreadable(reason));
         }
-        Ok(Self { position, fingerprint, canvas, memory })
+        let label = told.and_then(|told| told.get(LABEL)).cloned();
+        Ok(Self { position, fingerprint, canvas, label, memory })
     }
 }
 
