@@ -11,7 +11,7 @@ pub use engine::EngineArguments;
 use impasto_engine::{DeviceChoice, vgg::Architecture};
 use impasto_recipe::Size;
 pub use recipe::RecipeArguments;
-pub use stylize::{LossFormat, StylizeArguments};
+pub use stylize::{LimitArguments, LossFormat, StylizeArguments};
 
 /// Repaints a photograph in the manner of a painting: as a service, or right here.
 #[derive(Debug, Parser)]
