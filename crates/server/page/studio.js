@@ -9,7 +9,9 @@ const STATES = {
   queued: 'Waiting', running: 'Painting', succeeded: 'Finished', failed: 'It did not work', canceled: 'Canceled',
 };
 const SERIES = ['total', 'content', 'style', 'tv'];
-const MOST_PICTURES = { content: 1, style: 8 };
+const MOST_PICTURES = { content: 1, style: 8, initial: 1 };
+// A PNG of one white pixel: the mask of a style that goes everywhere, where the next one has a mask.
+const EVERYWHERE = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==';
 const USUAL_SIZE = { paint: '512', classic: '1200x800', fast: '512' };
 
 const byId = id => document.getElementById(id);
@@ -71,14 +73,14 @@ function pause(seconds) {
 
 // ---- Choosing pictures -----------------------------------------------------
 
-const chosen = { content: [], style: [] };
+const chosen = { content: [], style: [], initial: [] };
 
-const fieldOf = name => form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+const fieldOf = name => form.querySelector(`[data-field~="${CSS.escape(name)}"]`);
 
 function choosePictures(role, files) {
   const fresh = [...files].map(file => ({ file, url: URL.createObjectURL(file) }));
   // A new photograph takes the place of the old one; styles gather.
-  const wanted = role === 'content' ? fresh.slice(-1) : [...chosen.style, ...fresh];
+  const wanted = role === 'style' ? [...chosen.style, ...fresh] : fresh.slice(-1);
   hangPictures(role, wanted.slice(0, MOST_PICTURES[role]));
   if (wanted.length > MOST_PICTURES[role]) markFault(role, `Only the first ${MOST_PICTURES[role]} were taken.`);
 }
@@ -90,6 +92,7 @@ function hangPictures(role, pictures) {
   field.classList.toggle('has-pictures', pictures.length > 0);
   field.classList.toggle('is-full', role === 'style' && pictures.length === MOST_PICTURES.style);
   clearFault(field);
+  if (role === 'style') showMasks();
 }
 
 function tileOf(role, picture) {
@@ -119,6 +122,47 @@ function acceptPictures(role) {
   });
 }
 
+/** Two masks can be chosen for each style: where in the result it goes, and which part of the painting counts. */
+function showMasks() {
+  byId('masks').replaceChildren(...chosen.style.map(maskRow));
+  byId('no-masks').hidden = chosen.style.length > 0;
+  clearFault(fieldOf('mask'));
+}
+
+function maskRow(style) {
+  const image = element('img', { src: style.url, alt: style.file.name });
+  image.onerror = () => image.replaceWith(element('span', { className: 'nameplate' }, style.file.name));
+  const masks = [maskPicker(style, 'mask', 'Where it goes'), maskPicker(style, 'style_mask', 'What of it counts')];
+  return element('li', {}, element('span', { className: 'thumb' }, image), element('div', {}, ...masks));
+}
+
+function maskPicker(style, role, purpose) {
+  const given = style[role];
+  const input = element('input', { type: 'file', accept: byId('content').accept });
+  const label = element('label', { className: 'pick' }, input, element('span', {}, given ? `${purpose}: ${given.name}` : purpose));
+  input.dataset.role = role;
+  input.ariaLabel = `${purpose}, for ${style.file.name}${given ? `: ${given.name}` : ''}`;
+  input.onchange = () => setMask(style, role, input.files[0] ?? null);
+  if (!given) return label;
+  const remove = element('button', { type: 'button', title: 'Remove', ariaLabel: `Remove ${given.name}` }, '×');
+  remove.onclick = () => setMask(style, role, null);
+  return element('span', { className: 'picked' }, label, remove);
+}
+
+function setMask(style, role, file) {
+  style[role] = file;
+  showMasks();
+  const row = byId('masks').children[chosen.style.indexOf(style)];
+  row.querySelector(`[data-role="${role}"]`).focus();
+}
+
+/** The masks of a role, up to the last one that is given. */
+function masksOf(role) {
+  const last = chosen.style.findLastIndex(style => style[role]);
+  const everywhere = () => new File([Uint8Array.from(atob(EVERYWHERE), byte => byte.charCodeAt(0))], 'everywhere.png');
+  return chosen.style.slice(0, last + 1).map(style => style[role] ?? everywhere());
+}
+
 /** Lets the fields take drops, and keeps a picture dropped beside them from replacing the page. */
 function keepDropsOnThePage() {
   for (const kind of ['dragover', 'drop']) addEventListener(kind, event => event.preventDefault());
@@ -138,6 +182,7 @@ async function order(event) {
     const photograph = chosen.content[0].file;
     const job = await (await ask(JOBS, { method: 'POST', body: orderForm() })).json();
     sketch = { id: job.id, photograph };
+    if (byId('init').value === 'result') startFrom('');
     history.pushState(null, '', `#${job.id}`);
     followAddress();
   } catch (problem) {
@@ -150,7 +195,9 @@ async function order(event) {
 function picturesAreChosen() {
   if (chosen.style.length === 0) markFault('style', 'Choose at least one painting.');
   if (chosen.content.length === 0) markFault('content', 'Choose the photograph to paint.');
-  return chosen.style.length > 0 && chosen.content.length > 0;
+  const lacksInitial = byId('init').value === 'picture' && chosen.initial.length === 0;
+  if (lacksInitial) markFault('initial', 'Choose the picture to start from.');
+  return chosen.style.length > 0 && chosen.content.length > 0 && !lacksInitial;
 }
 
 function orderForm() {
@@ -159,8 +206,46 @@ function orderForm() {
   for (const [name, value] of new FormData(form)) {
     if (value.trim() !== '') body.append(name, value.trim());
   }
+  const start = byId('init');
+  if (start.value === 'noise') body.append('init', 'noise');
+  else body.delete('seed');
+  if (start.value === 'result') body.append('initial_job', start.selectedOptions[0].dataset.job);
   for (const role of ['content', 'style']) chosen[role].forEach(({ file }) => body.append(role, file));
+  for (const role of ['mask', 'style_mask']) masksOf(role).forEach(file => body.append(role, file));
+  if (start.value === 'picture') body.append('initial', chosen.initial[0].file);
   return body;
+}
+
+/** What the painting is to start from: '' for the photograph, 'noise', 'picture' or 'result'. */
+function startFrom(what) {
+  byId('init').value = what;
+  form.querySelectorAll('[data-start]').forEach(part => { part.hidden = part.dataset.start !== what; });
+}
+
+/** Offers the finished `job` to start from, unless another one was chosen for that. */
+function offerToStartFrom(job) {
+  const option = byId('init').querySelector('[value="result"]');
+  if (option.selected) return;
+  option.dataset.job = job.id;
+  option.textContent = `the result ${job.id.slice(-8)}`;
+  option.hidden = option.disabled = false;
+}
+
+/** Fills in the order of the same picture at twice the size, which goes on from this one. */
+function orderLarger(job) {
+  startFrom('');
+  offerToStartFrom(job);
+  startFrom('result');
+  const { width, height } = sizeOf(job);
+  const isExact = job.recipe.style_fit === 'stretch';
+  byId('size').value = isExact ? `${2 * width}x${2 * height}` : 2 * Math.max(width, height);
+  byId('stages').value = '';
+  form.elements.preset.value = job.recipe.preset;
+  openAround(byId('init'));
+  clearFaults();
+  const lacking = ['content', 'style'].filter(role => chosen[role].length === 0);
+  for (const role of lacking.reverse()) markFault(role, 'Choose again what it was painted from.');
+  if (lacking.length === 0) byId('submit').focus();
 }
 
 function setSending(sending) {
@@ -182,21 +267,26 @@ function markFault(name, text, index) {
   const field = fieldOf(name);
   clearFault(field);
   field.classList.add('at-fault');
-  field.querySelectorAll('.tiles li')[index]?.classList.add('is-wrong');
   field.append(element('p', { className: 'fault', id: `${name}-fault`, role: 'alert' }, text));
-  field.closest('details')?.setAttribute('open', '');
-  const input = field.querySelector('input, select');
-  input.setAttribute('aria-invalid', 'true');
-  input.setAttribute('aria-describedby', `${name}-fault`);
-  input.focus();
+  openAround(field);
+  const row = field.querySelectorAll('li')[index];
+  row?.classList.add('is-wrong');
+  const input = row?.querySelector(`[data-role="${name}"]`) ?? field.querySelector('input, select');
+  input?.setAttribute('aria-invalid', 'true');
+  input?.setAttribute('aria-describedby', `${name}-fault`);
+  input?.focus();
+}
+
+function openAround(node) {
+  for (let around = node.closest('details'); around; around = around.parentElement.closest('details')) around.open = true;
 }
 
 function clearFault(field) {
   field.classList.remove('at-fault');
   field.querySelector('.fault')?.remove();
   field.querySelector('.is-wrong')?.classList.remove('is-wrong');
-  const input = field.querySelector('input, select');
-  for (const name of ['aria-invalid', 'aria-describedby']) input.removeAttribute(name);
+  const input = field.querySelector('[aria-invalid]');
+  for (const name of ['aria-invalid', 'aria-describedby']) input?.removeAttribute(name);
 }
 
 function clearFaults() {
@@ -276,7 +366,7 @@ async function cancel(job) {
 function clearJob(id) {
   delete byId('job').dataset.status;
   for (const part of ['state', 'where', 'trouble', 'failure']) say(byId(part), '');
-  for (const part of ['cancel', 'downloads', 'losses']) byId(part).hidden = true;
+  for (const part of ['cancel', 'outcome', 'losses']) byId(part).hidden = true;
   byId('bar').value = 0;
   for (const part of ['facts', 'notices']) byId(part).replaceChildren();
   clearPicture(id);
@@ -292,7 +382,7 @@ function showJob(job) {
   byId('bar').value = job.progress.fraction;
   document.title = titleOf(job);
   showCancel(job);
-  showDownloads(job);
+  showOutcome(job);
   showFacts(job);
   showPicture(job);
   showCurve(job);
@@ -341,13 +431,18 @@ function showCancel(job) {
   button.onclick = () => cancel(job);
 }
 
-function showDownloads(job) {
-  byId('downloads').hidden = job.status !== 'succeeded';
+/** Ways on from a finished picture. */
+function showOutcome(job) {
+  byId('outcome').hidden = job.status !== 'succeeded';
+  if (job.status !== 'succeeded') return;
   for (const link of byId('downloads').querySelectorAll('a')) {
     const { format } = link.dataset;
-    link.href = `${job.links.result}?format=${format}`;
-    link.download = `impasto-${job.id.slice(-8)}.${format === 'jpeg' ? 'jpg' : format}`;
+    const name = `impasto-${job.id.slice(-8)}${format === 'png16' ? '-16' : ''}`;
+    // The service adds the ending.
+    link.href = `${job.links.result}?format=${format}&download=${name}`;
   }
+  byId('larger').onclick = () => orderLarger(job);
+  offerToStartFrom(job);
 }
 
 function showFacts(job) {
@@ -560,6 +655,17 @@ function markCurrent() {
   }
 }
 
+// ---- What the service has --------------------------------------------------
+
+/** Offers no backbone that would be refused. */
+async function showBackbones() {
+  const { backbones } = await ask('/v1/backbones').then(response => response.json()).catch(() => ({ backbones: [] }));
+  for (const { name, available } of backbones) {
+    const option = [...byId('backbone').options].find(option => option.value === name);
+    if (option) Object.assign(option, { value: name, disabled: !available, text: available ? name : `${name}: not at hand` });
+  }
+}
+
 // ---- Opening the studio ----------------------------------------------------
 
 function hintUsualSize() {
@@ -568,6 +674,8 @@ function hintUsualSize() {
 
 acceptPictures('content');
 acceptPictures('style');
+acceptPictures('initial');
+byId('init').addEventListener('change', () => startFrom(byId('init').value));
 keepDropsOnThePage();
 form.addEventListener('submit', order);
 form.addEventListener('change', hintUsualSize);
@@ -575,5 +683,7 @@ form.addEventListener('input', ({ target }) => target.closest('.field') && clear
 addEventListener('hashchange', followAddress);
 new ResizeObserver(drawCurve).observe(byId('curve'));
 hintUsualSize();
+startFrom(byId('init').value); // which a browser may have kept over a reload
 followAddress();
 showRecent();
+showBackbones();

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use impasto_picture::READABLE_MIME;
+use impasto_recipe::Options;
 use impasto_server::Settings;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -36,6 +38,26 @@ async fn pages_load_nothing_from_elsewhere() {
         for elsewhere in ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "url(http", "@import"] {
             assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_page_offers_the_files_that_can_be_read() {
+    let server = Server::start().await;
+    let page = server.get("/").await.text().await.unwrap();
+    let offered: Vec<_> = page.split("accept=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(offered, vec![READABLE_MIME.join(","); 3]);
+}
+
+#[tokio::test]
+async fn the_page_has_a_control_for_every_option() {
+    let server = Server::start().await;
+    let page = server.get("/").await.text().await.unwrap();
+    let fields: Vec<_> = page.split("data-field=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let fields: Vec<_> = fields.iter().flat_map(|names| names.split(' ')).collect();
+    let files = ["content", "style", "mask", "style_mask", "initial", "initial_job"];
+    for name in files.iter().chain(Options::NAMES) {
+        assert!(fields.contains(name), "{name}");
     }
 }
 
