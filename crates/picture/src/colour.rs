@@ -1,6 +1,7 @@
 //! From what a file says of its colours to sRGB.
 
 mod claimed;
+mod table;
 
 use std::sync::Arc;
 
@@ -10,10 +11,20 @@ use moxcms::{
 };
 
 pub(crate) use self::claimed::conversion;
+use self::table::Table;
 use crate::{outline::LONGEST_PROFILE, stored::Colours};
 
 /// Makes sRGB of a file's colours.
-pub(crate) struct Conversion(Arc<dyn TransformExecutor<f32> + Send + Sync>);
+pub(crate) struct Conversion {
+    colours: Colours,
+    by: By,
+}
+
+enum By {
+    /// By curves and a matrix.
+    Matrix(Arc<dyn TransformExecutor<f32> + Send + Sync>),
+    Table(Box<Table>),
+}
 
 /// Why a profile cannot be used, as the end of a sentence.
 type Unusable = &'static str;
@@ -28,7 +39,7 @@ impl Conversion {
             return Err("it is larger than 4 MiB");
         }
         let options = ParsingOptions {
-            max_profile_size: bytes.len(),
+            max_profile_size: bytes.len() + 1,
             max_allowed_clut_size: bytes.len(),
             max_allowed_trc_size: 1 << 16,
         };
@@ -45,7 +56,15 @@ impl Conversion {
         if !matches!(profile.profile_class, ColorSpace | DisplayDevice | InputDevice | OutputDevice) {
             return Err("it is not a profile for pictures");
         }
-        let conversion = Self::by(&profile, colours)?;
+        // A profile of one table means it for every intent.
+        let lut = profile.lut_a_to_b_colorimetric.as_ref().or(profile.lut_a_to_b_perceptual.as_ref());
+        let conversion = match lut {
+            Some(lut) if colours != Colours::Grey => {
+                let table = Table::new(&profile, lut, colours.channels())?;
+                Self { colours, by: By::Table(Box::new(table)) }.if_needed()?
+            }
+            _ => Self::by(&profile, colours)?,
+        };
         Ok(conversion.map(|conversion| (conversion, name(&profile))))
     }
 
@@ -59,45 +78,47 @@ impl Conversion {
         let from = match colours {
             Colours::Grey => Layout::Gray,
             Colours::Rgb => Layout::Rgb,
-            Colours::Cmyk => Layout::Rgba,
+            Colours::Cmyk => return Err("it lacks what a conversion takes"),
         };
         let transform = profile.create_transform_f32(from, &ColorProfile::new_srgb(), Layout::Rgb, options);
-        let conversion = Self(transform.map_err(|_| "it lacks what a conversion takes")?);
-        conversion.check(colours).map(|is_needed| is_needed.then_some(conversion))
+        let transform = transform.map_err(|_| "it lacks what a conversion takes")?;
+        Self { colours, by: By::Matrix(transform) }.if_needed()
     }
 
-    /// Whether it changes any colour, if it makes colours at all.
-    fn check(&self, colours: Colours) -> Result<bool, Unusable> {
+    /// Itself, if it changes any colour; it is no use if it makes no colours.
+    fn if_needed(self) -> Result<Option<Self>, Unusable> {
+        let colours = self.colours;
         let samples = samples(colours);
         let mut rgb = vec![f32::NAN; samples.len() / colours.channels() * 3];
-        self.0.transform(&samples, &mut rgb).map_err(|_| "it lacks what a conversion takes")?;
+        self.apply(&samples, &mut rgb);
         if rgb.iter().any(|value| !value.is_finite()) {
             return Err("it makes no colours of some numbers");
         }
-        let near = |have: &[f32], want: [f32; 3]| have.iter().zip(want).all(|(have, want)| (have - want).abs() <= SAME);
-        Ok(match colours {
+        let is_needed = match colours {
             Colours::Cmyk => true,
-            Colours::Rgb => !near_all(&samples, &rgb, |pixel| [pixel[0], pixel[1], pixel[2]], 3, near),
-            Colours::Grey => !near_all(&samples, &rgb, |pixel| [pixel[0]; 3], 1, near),
-        })
+            Colours::Rgb => !near_all(&samples, &rgb, |pixel| [pixel[0], pixel[1], pixel[2]], 3),
+            Colours::Grey => !near_all(&samples, &rgb, |pixel| [pixel[0]; 3], 1),
+        };
+        Ok(is_needed.then_some(self))
     }
 
     /// Converts a row.
     pub fn apply(&self, row: &[f32], rgb: &mut [f32]) {
-        // Rows are of whole pixels, which is all that it could complain of.
-        if self.0.transform(row, rgb).is_err() {
-            rgb.fill(0.0);
+        match &self.by {
+            By::Table(table) => table.apply(row, self.colours.channels(), rgb),
+            // Rows are of whole pixels, which is all that it could complain of.
+            By::Matrix(transform) => {
+                if transform.transform(row, rgb).is_err() {
+                    rgb.fill(f32::NAN);
+                }
+            }
         }
     }
 }
 
-fn near_all(
-    samples: &[f32],
-    rgb: &[f32],
-    want: impl Fn(&[f32]) -> [f32; 3],
-    channels: usize,
-    near: impl Fn(&[f32], [f32; 3]) -> bool,
-) -> bool {
+/// Whether what became of all samples is near to what they would be in sRGB.
+fn near_all(samples: &[f32], rgb: &[f32], want: impl Fn(&[f32]) -> [f32; 3], channels: usize) -> bool {
+    let near = |have: &[f32], want: [f32; 3]| have.iter().zip(want).all(|(have, want)| (have - want).abs() <= SAME);
     samples.chunks_exact(channels).zip(rgb.chunks_exact(3)).all(|(pixel, have)| near(have, want(pixel)))
 }
 

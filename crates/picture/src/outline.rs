@@ -140,12 +140,32 @@ pub(crate) struct JpegFrame {
     pub is_progressive: bool,
     /// Whether a scan brings fewer than all components.
     pub has_partial_scans: bool,
+    /// Whether such a scan brings several.
+    pub has_mixed_scans: bool,
 }
 
 impl JpegFrame {
     /// Takes note of a scan of so many components.
     pub fn scan_of(&mut self, components: u8) {
-        self.has_partial_scans |= usize::from(components) < self.sampling.len();
+        let is_partial = usize::from(components) < self.sampling.len();
+        self.has_partial_scans |= is_partial;
+        self.has_mixed_scans |= is_partial && components > 1;
+    }
+
+    /// Whether the decoder makes the right picture of it. Of what is left out here, held against libjpeg, it makes garbage.
+    pub fn is_decoded_well(&self) -> bool {
+        let Some(&(most_across, most_down)) = self.sampling.first() else { return false };
+        if self.sampling.len() == 1 {
+            return true;
+        }
+        let fits = |&(across, down): &(u8, u8)| {
+            across <= most_across && down <= most_down && most_across % across == 0 && most_down % down == 0
+        };
+        let is_usual = |&(across, _): &(u8, u8)| across != 3 && (most_across < 4 || across != 2);
+        let in_one_size = self.sampling.iter().all(|&factors| factors == (1, 1));
+        let across_alone = most_down == 1 && !self.has_mixed_scans;
+        let scans_are_well = self.is_progressive || !self.has_partial_scans || in_one_size || across_alone;
+        scans_are_well && self.sampling.iter().all(|factors| fits(factors) && is_usual(factors))
     }
 
     pub fn outline(&self) -> Outline {

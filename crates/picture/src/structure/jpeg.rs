@@ -55,6 +55,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     if !has_scan {
         return Err(Flaw::broken("it has no picture data"));
     }
+    if !frame.is_decoded_well() {
+        return Err(Flaw::unsupported("its light and its colours are stored in sizes that rarely go together"));
+    }
     let mut outline = frame.outline();
     outline.profile = found.profile.iter().map(|(_, _, part)| part.len() as u64).sum();
     if end.is_none() {
@@ -140,7 +143,7 @@ fn frame(marker: u8, mut header: Rest) -> Result<JpegFrame, Flaw> {
         sampling.push(factors);
     }
     let size = Size::new(width.into(), height.into());
-    Ok(JpegFrame { size, sampling, is_progressive: marker == 0xc2, has_partial_scans: false })
+    Ok(JpegFrame { size, sampling, is_progressive: marker == 0xc2, has_partial_scans: false, has_mixed_scans: false })
 }
 
 fn segment<'a>(rest: &mut Rest<'a>) -> Result<&'a [u8], Flaw> {

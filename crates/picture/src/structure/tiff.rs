@@ -18,6 +18,7 @@ const STRIP_OFFSETS: u16 = 273;
 const SAMPLES: u16 = 277;
 const ROWS_A_STRIP: u16 = 278;
 const STRIP_LENGTHS: u16 = 279;
+const PLANES: u16 = 284;
 const COLOUR_MAP: u16 = 320;
 const TILE_WIDTH: u16 = 322;
 const TILE_HEIGHT: u16 = 323;
@@ -65,6 +66,10 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     };
     let (offsets, lengths) =
         if ifd.count(TILE_OFFSETS) > 0 { (TILE_OFFSETS, TILE_LENGTHS) } else { (STRIP_OFFSETS, STRIP_LENGTHS) };
+    const APART: u32 = 2;
+    if offsets == TILE_OFFSETS && ifd.number(PLANES) == Some(APART) {
+        return Err(Flaw::unsupported("its channels are stored apart, and in tiles"));
+    }
     let longest = longest_part(&ifd, offsets, lengths, bytes.len())?;
     let (part_width, part_height) = if offsets == TILE_OFFSETS {
         (ifd.number(TILE_WIDTH).unwrap_or(width), ifd.number(TILE_HEIGHT).unwrap_or(height))
