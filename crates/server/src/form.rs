@@ -23,7 +23,8 @@ pub(crate) struct JobForm {
     #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 8)]
     style: Vec<Vec<u8>>,
     /// Where in the result each style applies: a picture in grey for each style at the most, in their order. White is in full,
-    /// black not at all; it may be of any size, and is brought to the photograph's shape.
+    /// black not at all, and what no style covers stays as it is in the photograph. It may be of any size, and is brought to the
+    /// photograph's shape.
     #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false, max_items = 8)]
     mask: Option<Vec<Vec<u8>>>,
     /// Which part of each style picture counts: a picture in grey for each style at the most, in their order. White counts in

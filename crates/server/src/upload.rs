@@ -63,6 +63,7 @@ async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -
     while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
         intake.enter_part();
         let head = PartHead::of(&part).ok_or_else(|| Problem::new(Kind::MalformedUpload, "a part has no name"))?;
+        refuse_encoded(&part, &head)?;
         match (Role::of(head.field()), head.name.as_str()) {
             (Some(role), _) => take_file(app, id, &mut order, role, &head, part).await?,
             (None, INITIAL_JOB) => take_initial_job(&mut order, &text(part, INITIAL_JOB).await?)?,
@@ -83,6 +84,19 @@ async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -
     Ok(order)
 }
 
+/// RFC 7578 has no encodings within a part any more.
+fn refuse_encoded(part: &Field<'_>, head: &PartHead) -> Result<(), Problem> {
+    let encoding = part.headers().get("content-transfer-encoding").map(|encoding| encoding.as_bytes());
+    match encoding.map(|encoding| encoding.trim_ascii().to_ascii_lowercase()).as_deref() {
+        None | Some(b"" | b"7bit" | b"8bit" | b"binary") => Ok(()),
+        Some(encoding) => {
+            let encoding = String::from_utf8_lossy(encoding);
+            let why = format!("the part is encoded as {encoding}: send its bytes as they are");
+            Err(Problem::new(Kind::MalformedUpload, why).in_field(head.field()))
+        }
+    }
+}
+
 /// An option that cannot be.
 pub(crate) fn refuse_option(error: OptionError) -> Problem {
     Problem::new(Kind::InvalidOption, error.to_string()).in_field(error.option)
@@ -92,6 +106,10 @@ async fn open(headers: &HeaderMap, intake: &Intake) -> Result<Multipart, Problem
     let mut request = Request::new(axum::body::Body::from_stream(intake.clone()));
     // Every part has a limit of its own, and so has what is between them.
     axum::extract::DefaultBodyLimit::disable().apply(&mut request);
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let why = "the form is compressed (Content-Encoding), which is not taken: send it as it is";
+        return Err(Problem::new(Kind::NotMultipart, why));
+    }
     let content_type = headers.get(header::CONTENT_TYPE);
     let is_form = content_type.and_then(|value| value.to_str().ok()).is_some_and(|value| {
         value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"))
@@ -99,7 +117,8 @@ async fn open(headers: &HeaderMap, intake: &Intake) -> Result<Multipart, Problem
     if let (true, Some(content_type)) = (is_form, content_type) {
         request.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
         let opened = Multipart::from_request(request, &()).await;
-        return opened.map_err(|_| Problem::new(Kind::MalformedUpload, "the Content-Type names no boundary"));
+        let no_boundary = "the Content-Type names no boundary: leave it to what writes the form to set it";
+        return opened.map_err(|_| Problem::new(Kind::MalformedUpload, no_boundary));
     }
     let why = "send the pictures and options as multipart/form-data, as curl -F does";
     Err(Problem::new(Kind::NotMultipart, why))

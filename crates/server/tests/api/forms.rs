@@ -140,6 +140,19 @@ async fn text_in_the_place_of_a_file_is_told_from_a_broken_picture() {
 }
 
 #[tokio::test]
+async fn what_is_encoded_once_more_is_told_so() {
+    let server = Server::start().await;
+    let content = b"form-data; name=\"content\"; filename=\"c.png\"";
+    let encoded = RawForm::default().part(content, "Content-Transfer-Encoding: base64\r\n", b"aGVsbG8=");
+    assert_eq!(problem(encoded.send(&server).await, 400, "malformed-upload").await["field"], "content");
+    let binary = RawForm::default().part(content, "Content-Transfer-Encoding: Binary\r\n", &png(24, 24));
+    binary.file("form-data; name=\"style\"; filename=\"s.png\"").taken(&server).await;
+    let post = server.request(reqwest::Method::POST, "/v1/jobs").header("content-encoding", "gzip");
+    let post = post.header("content-type", "multipart/form-data; boundary=B").body("\x1f");
+    problem(post.send().await.unwrap(), 415, "not-multipart").await;
+}
+
+#[tokio::test]
 async fn options_may_come_as_files() {
     let server = Server::start().await;
     let form = RawForm::default().content_and_style();

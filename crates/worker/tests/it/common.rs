@@ -24,6 +24,15 @@ pub struct Test {
     pub settings: Settings,
 }
 
+/// What may come with a job besides its photograph and its painting, as files.
+#[derive(Default)]
+pub struct Extras {
+    pub mask: Option<Vec<u8>>,
+    pub style_mask: Option<Vec<u8>>,
+    /// Of the photograph's size.
+    pub initial: Option<Vec<u8>>,
+}
+
 /// A worker at work. It is asked to end when this is dropped.
 pub struct Running {
     shutdown: CancellationToken,
@@ -56,23 +65,36 @@ impl Test {
 
     /// Queues a job of these stages, which reports every epoch.
     pub async fn submit(&self, stages: &str) -> JobId {
+        self.submit_with(stages, Extras::default()).await
+    }
+
+    /// The same with more pictures.
+    pub async fn submit_with(&self, stages: &str, extras: Extras) -> JobId {
         let mut options = Options::default();
         options.set("stages", stages).unwrap();
         options.set("report_every", "1").unwrap();
         options.set("backbone", "vgg16").unwrap();
-        let recipe = options.resolve(&Inputs::new(Size::new(48, 36), 1), &Limits::default()).unwrap();
+        let Extras { mask, style_mask, initial } = extras;
+        let inputs =
+            Inputs { initial: initial.as_ref().map(|_| Size::new(48, 36)), ..Inputs::new(Size::new(48, 36), 1) };
+        let recipe = options.resolve(&inputs, &Limits::default()).unwrap();
         let id = JobId::new();
-        let (content, style) = (BlobKey::content(id), BlobKey::style(id, 0));
-        self.blobs.put(&content, pictures::photograph(48, 36).into()).await.unwrap();
-        self.blobs.put(&style, pictures::painting(40, 40).into()).await.unwrap();
+        let put = async |key: BlobKey, file: Vec<u8>| {
+            self.blobs.put(&key, file.into()).await.unwrap();
+            key
+        };
+        let put_some = async |key: BlobKey, file: Option<Vec<u8>>| match file {
+            Some(file) => Some(put(key, file).await),
+            None => None,
+        };
         let job = NewJob {
             id,
             recipe,
-            content,
-            styles: vec![style],
-            masks: Vec::new(),
-            style_masks: Vec::new(),
-            initial: None,
+            content: put(BlobKey::content(id), pictures::photograph(48, 36)).await,
+            styles: vec![put(BlobKey::style(id, 0), pictures::painting(40, 40)).await],
+            masks: Vec::from_iter(put_some(BlobKey::mask(id, 0), mask).await),
+            style_masks: Vec::from_iter(put_some(BlobKey::style_mask(id, 0), style_mask).await),
+            initial: put_some(BlobKey::initial(id), initial).await,
             notices: Vec::new(),
         };
         self.jobs.submit(job, 100).await.unwrap().id

@@ -3,6 +3,7 @@
 mod common;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
+mod inputs;
 mod leases;
 #[path = "../../../../tests/common/pictures.rs"]
 mod pictures;
