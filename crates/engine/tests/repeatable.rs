@@ -4,9 +4,9 @@ mod support;
 
 use impasto_engine::{
     Checkpoint, CheckpointError, DeviceName, Engine, EngineError, EngineSettings, Flow, Observer, Outcome, Snapshot,
-    Subject, vgg::Architecture,
+    Style, Subject, vgg::Architecture,
 };
-use impasto_picture::{Filter, Format, Picture};
+use impasto_picture::{Filter, Format, Mask, Picture};
 use impasto_recipe::{Inputs, Limits, Options, Position, Precision, ProgressEntry, Recipe, Size};
 use support::{SplitMix64, seeded};
 
@@ -73,17 +73,35 @@ impl Observer for Listener {
     }
 }
 
+fn bytes_of(picture: &Picture) -> Vec<u8> {
+    picture.encode(Format::Png16).unwrap()
+}
+
 fn undisturbed(engine: &Engine, recipe: &Recipe) -> (Vec<u8>, Vec<ProgressEntry>) {
+    undisturbed_of(engine, recipe, &subject())
+}
+
+fn undisturbed_of(engine: &Engine, recipe: &Recipe, subject: &Subject) -> (Vec<u8>, Vec<ProgressEntry>) {
     let mut listener = Listener::default();
-    match engine.paint(recipe, &subject(), None, &mut listener).unwrap() {
-        Outcome::Finished(picture) => (picture.encode(Format::Png).unwrap(), listener.heard),
+    match engine.paint(recipe, subject, None, &mut listener).unwrap() {
+        Outcome::Finished(picture) => (bytes_of(&picture), listener.heard),
         Outcome::Stopped { .. } => panic!("nobody stopped it"),
     }
 }
 
 fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Checkpoint, Vec<ProgressEntry>) {
+    stopped_of(engine, recipe, &subject(), stage, epoch)
+}
+
+fn stopped_of(
+    engine: &Engine,
+    recipe: &Recipe,
+    subject: &Subject,
+    stage: u32,
+    epoch: u32,
+) -> (Checkpoint, Vec<ProgressEntry>) {
     let mut listener = Listener { stop_at: Some(Position { stage, epoch }), ..Listener::default() };
-    match engine.paint(recipe, &subject(), None, &mut listener).unwrap() {
+    match engine.paint(recipe, subject, None, &mut listener).unwrap() {
         Outcome::Stopped { checkpoint, .. } => (*checkpoint, listener.heard),
         Outcome::Finished(_) => panic!("it did not stop"),
     }
@@ -91,6 +109,41 @@ fn stopped_at(engine: &Engine, recipe: &Recipe, stage: u32, epoch: u32) -> (Chec
 
 fn file_of(checkpoint: Checkpoint) -> Vec<u8> {
     checkpoint.into_pieces().unwrap().concat()
+}
+
+/// Everything that can be asked for, at once.
+fn elaborate(optimiser: &str, objective: &str) -> Recipe {
+    let pooling = if objective == "published" { "l2" } else { "average" };
+    recipe(&[
+        ("stages", "24x18:4:2,37x29:3"),
+        ("optimiser", optimiser),
+        ("objective", objective),
+        ("learning_rate", "0.05"),
+        ("report_every", "2"),
+        ("style_weights", "3,1"),
+        ("init", "noise"),
+        ("seed", "5"),
+        ("style_scale", "0.7"),
+        ("colours", "matched"),
+        ("pooling", pooling),
+        ("content_layers", "conv2_2,conv3_1:0.5"),
+        ("style_layers", "conv1_2,conv2_1:2"),
+    ])
+}
+
+/// With masks of every kind, and transparent in places.
+fn elaborate_subject(recipe: &Recipe) -> Subject {
+    let mask = |seed: u64, size: Size| {
+        let mut numbers = SplitMix64(seed);
+        Mask::new(size, (0..size.pixels()).map(|_| (numbers.next_f64() * 2.0 - 0.5).clamp(0.0, 1.0) as f32).collect())
+    };
+    let content = picture(1, Size::new(51, 38)).with_alpha(mask(6, Size::new(9, 9)).unwrap());
+    let mut subject = Subject::new(recipe, content);
+    let (first, second) = (picture(2, Size::new(40, 33)), picture(3, Size::new(20, 61)));
+    let (region, part) = (mask(7, Size::new(7, 5)).ok(), mask(8, Size::new(30, 30)).ok());
+    subject.add_style(recipe, Style { picture: first, region, part });
+    subject.add_style(recipe, Style { picture: second, region: mask(9, Size::new(60, 50)).ok(), part: None });
+    subject
 }
 
 #[test]
@@ -101,30 +154,35 @@ fn a_run_goes_on_from_any_epoch_as_if_nothing_had_been() {
         (Precision::Bf16, "adam", "relative"),
         (Precision::Bf16, "lbfgs", "published"),
     ] {
-        let engine = engine_of(2, 4, precision);
-        let recipe = two_stages_by(optimiser, objective);
-        let (picture, entries) = undisturbed(&engine, &recipe);
-        for (stage, epoch) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3)] {
-            let (checkpoint, before) = stopped_at(&engine, &recipe, stage, epoch);
-            let checkpoint = Checkpoint::decode(&file_of(checkpoint)).unwrap();
-            assert_eq!(checkpoint.position(), Position { stage, epoch });
-            let mut listener = Listener::default();
-            let Outcome::Finished(resumed) =
-                engine.paint(&recipe, &subject(), Some(&checkpoint), &mut listener).unwrap()
-            else {
-                panic!("nobody stopped it")
-            };
-            assert!(
-                resumed.encode(Format::Png).unwrap() == picture,
-                "{precision} {optimiser} {objective} from {stage}:{epoch}"
-            );
-            let mut heard = before;
-            for entry in listener.heard {
-                heard.retain(|earlier| earlier.position() != entry.position());
-                heard.push(entry);
-            }
-            assert_eq!(heard, entries, "{precision} {optimiser} {objective} from {stage}:{epoch}");
+        for elaborately in [false, true] {
+            let engine = engine_of(2, 4, precision);
+            let recipe =
+                if elaborately { elaborate(optimiser, objective) } else { two_stages_by(optimiser, objective) };
+            let subject = if elaborately { elaborate_subject(&recipe) } else { subject() };
+            goes_on_from_any_epoch(&engine, &recipe, &subject);
         }
+    }
+}
+
+fn goes_on_from_any_epoch(engine: &Engine, recipe: &Recipe, subject: &Subject) {
+    let name = format!("{} {} {}", engine.fingerprint(), recipe.optimiser, recipe.objective);
+    let (picture, entries) = undisturbed_of(engine, recipe, subject);
+    for (stage, epoch) in [(1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 3)] {
+        let (checkpoint, before) = stopped_of(engine, recipe, subject, stage, epoch);
+        let checkpoint = Checkpoint::decode(&file_of(checkpoint)).unwrap();
+        assert_eq!(checkpoint.position(), Position { stage, epoch });
+        let mut listener = Listener::default();
+        let Outcome::Finished(resumed) = engine.paint(recipe, subject, Some(&checkpoint), &mut listener).unwrap()
+        else {
+            panic!("nobody stopped it")
+        };
+        assert!(bytes_of(&resumed) == picture, "{name} from {stage}:{epoch}");
+        let mut heard = before;
+        for entry in listener.heard {
+            heard.retain(|earlier| earlier.position() != entry.position());
+            heard.push(entry);
+        }
+        assert_eq!(heard, entries, "{name} from {stage}:{epoch}");
     }
 }
 
