@@ -62,7 +62,7 @@ fn mistakes_are_named_before_any_work_is_done() {
         ("--content a.png --style b.png -o out.gif", "out.gif: name the result .png, .jpg, .webp or .tiff"),
         ("--content a.png --style b.png -o nowhere/out.png", "there is no folder nowhere"),
         ("--content missing.png --style b.png -o out.png", "missing.png cannot be read"),
-        ("--content a.png --style note.txt -o out.png", "note.txt: this is no picture"),
+        ("--content a.png --style note.txt -o out.png", "note.txt: this is not a picture"),
         ("--content a.png --style b.png -o out.png --size 20", "--size: stage 1 would be"),
         ("--content a.png --style b.png -o out.png --style-weights 1,2", "--style-weights: 2 weights for 1 style"),
         ("--content a.png --style b.png -o out.png --preset oil", "--preset: 'oil' is not one of paint, classic, fast"),
