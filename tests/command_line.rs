@@ -59,7 +59,7 @@ fn mistakes_are_named_before_any_work_is_done() {
     let folder = folder_with_pictures();
     std::fs::write(folder.path().join("note.txt"), "no picture").expect("it can be written");
     for (arguments, says) in [
-        ("--content a.png --style b.png -o out.gif", "out.gif: name the result .png, .jpg or .webp"),
+        ("--content a.png --style b.png -o out.gif", "out.gif: name the result .png, .jpg, .webp or .tiff"),
         ("--content a.png --style b.png -o nowhere/out.png", "there is no folder nowhere"),
         ("--content missing.png --style b.png -o out.png", "missing.png cannot be read"),
         ("--content a.png --style note.txt -o out.png", "note.txt: this is no picture"),
