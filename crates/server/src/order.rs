@@ -5,7 +5,7 @@ use impasto_picture::Inspected;
 use impasto_recipe::{Alpha, Inputs, OptionError, Precision, Recipe};
 
 use crate::{
-    app::App,
+    app::{App, BackboneInfo},
     initial, pictures,
     problem::Problem,
     role::{Place, Role},
@@ -20,6 +20,7 @@ struct Seen {
 
 /// The job that the form `order` asks for under the name `id`.
 pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
+    let goes_on = order.initial_job.is_some();
     if let Some(from) = order.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";
@@ -41,7 +42,9 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
         automatic: app.default_backbone(),
     };
     let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits()).map_err(refuse_option)?;
-    refuse_what_no_worker_has(app, &recipe).map_err(refuse_option)?;
+    refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe).map_err(refuse_option)?;
+    // A result of this service was not sent by anybody.
+    let sent = seen.iter().filter(|seen| !(goes_on && seen.place.role == Role::Initial));
     let files = |role| order.files(role).to_vec();
     Ok(NewJob {
         id,
@@ -50,7 +53,7 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
         masks: files(Role::Mask),
         style_masks: files(Role::StyleMask),
         initial: files(Role::Initial).pop(),
-        notices: seen.iter().flat_map(|seen| notices_of(seen, &recipe)).collect(),
+        notices: sent.flat_map(|seen| notices_of(seen, &recipe)).collect(),
         recipe,
     })
 }
@@ -77,7 +80,8 @@ fn notices_of(Seen { place, inspected }: &Seen, recipe: &Recipe) -> Vec<String> 
             Role::Content if recipe.alpha == Alpha::White => Some("it is transparent, and was laid on white"),
             Role::Style => Some("it is transparent, and was laid on white"),
             Role::Mask | Role::StyleMask => Some("what is transparent in it counts as black"),
-            Role::Content | Role::Initial => None,
+            Role::Initial => Some("its transparency was passed over: its colours alone count"),
+            Role::Content => None,
         };
         notices.extend(effect.map(|effect| format!("{name}: {effect}")));
     }
@@ -85,18 +89,22 @@ fn notices_of(Seen { place, inspected }: &Seen, recipe: &Recipe) -> Vec<String> 
 }
 
 /// A job that nobody could paint is refused here rather than after its turn has come.
-fn refuse_what_no_worker_has(app: &App, recipe: &Recipe) -> Result<(), OptionError> {
+fn refuse_what_no_worker_has(
+    backbones: &[BackboneInfo],
+    precisions: &[Precision],
+    recipe: &Recipe,
+) -> Result<(), OptionError> {
     let asked = recipe.backbone.name();
     let available: Vec<_> =
-        app.backbones.iter().filter(|backbone| backbone.available).map(|backbone| backbone.name.as_str()).collect();
-    if !app.backbones.is_empty() && !available.contains(&asked) {
+        backbones.iter().filter(|backbone| backbone.available).map(|backbone| backbone.name.as_str()).collect();
+    if !backbones.is_empty() && !available.contains(&asked) {
         let why = format!("the weights of {asked} are not at hand here: there is {}", one_of(&available));
         return Err(OptionError::new("backbone", why));
     }
-    let known = &app.precisions;
-    if recipe.precision != Precision::Auto && !known.is_empty() && !known.contains(&recipe.precision) {
-        let names: Vec<_> = [Precision::Auto].iter().chain(known).map(|precision| precision.name()).collect();
-        let why = format!("no worker here computes in {}: there is {}", recipe.precision, one_of(&names));
+    let asked = recipe.precision;
+    if asked != Precision::Auto && !precisions.is_empty() && !precisions.contains(&asked) {
+        let names: Vec<_> = [Precision::Auto].iter().chain(precisions).map(|precision| precision.name()).collect();
+        let why = format!("no worker here computes in {asked}: there is {}", one_of(&names));
         return Err(OptionError::new("precision", why));
     }
     Ok(())
@@ -108,5 +116,45 @@ fn one_of(names: &[&str]) -> String {
         [] => "none".to_owned(),
         [only] => (*only).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use impasto_recipe::{Limits, Options, Size};
+
+    use super::*;
+
+    fn recipe(option: &str, value: &str) -> Recipe {
+        let mut options = Options::default();
+        options.set(option, value).unwrap();
+        options.resolve(&Inputs::new(Size::new(64, 64), 1), &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_refused() {
+        for (option, value) in [("backbone", "vgg19"), ("precision", "tf32")] {
+            assert_eq!(refuse_what_no_worker_has(&[], &[], &recipe(option, value)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_there_is() {
+        let backbone = |name: &str, available| BackboneInfo {
+            name: name.to_owned(),
+            default: available,
+            available,
+            source: None,
+            weights: None,
+        };
+        let backbones = [backbone("vgg16", true), backbone("vgg19", false)];
+        let refused = refuse_what_no_worker_has(&backbones, &[], &recipe("backbone", "vgg19")).unwrap_err();
+        assert!(refused.option == "backbone" && refused.reason.ends_with("there is vgg16"), "{refused}");
+        let precisions = [Precision::F32, Precision::Bf16];
+        let refused = refuse_what_no_worker_has(&backbones, &precisions, &recipe("precision", "tf32")).unwrap_err();
+        assert!(refused.option == "precision" && refused.reason.ends_with("there is auto, f32 and bf16"), "{refused}");
+        for precision in ["auto", "bf16"] {
+            assert_eq!(refuse_what_no_worker_has(&backbones, &precisions, &recipe("precision", precision)), Ok(()));
+        }
     }
 }

@@ -129,3 +129,18 @@ fn a_folder_that_cannot_be_is_refused_by_name() {
     let refused = BlobStore::local(&file.join("blobs")).unwrap_err().to_string();
     assert!(refused.contains("a-file"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_copy_is_a_blob_of_its_own() {
+    let (_folder, blobs) = store();
+    let (from, to) = (BlobKey::content(JobId::new()), BlobKey::initial(JobId::new()));
+    let missing = blobs.copy(&from, &to).await;
+    assert!(matches!(missing, Err(BlobError::NotFound(key)) if key == from));
+    assert!(is_missing(blobs.get(&to).await, &to));
+    // More than goes in one piece.
+    let bytes = Bytes::from_iter((0..1_000_000_u32).map(|n| (n * 7) as u8));
+    blobs.put(&from, bytes.clone()).await.unwrap();
+    blobs.copy(&from, &to).await.unwrap();
+    blobs.delete(&[from]).await.unwrap();
+    assert_eq!(blobs.get(&to).await.unwrap(), bytes);
+}

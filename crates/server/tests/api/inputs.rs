@@ -1,7 +1,7 @@
 //! What comes with a job besides its photograph and its paintings.
 
 use impasto_jobs::{BlobKey, JobId};
-use impasto_picture::{Format, Mask, Picture};
+use impasto_picture::{DecodeLimits, Format, Mask, Picture};
 use impasto_recipe::Size;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -83,6 +83,16 @@ async fn a_job_goes_on_from_anothers_result_and_outlives_it() {
 }
 
 #[tokio::test]
+async fn what_a_result_holds_is_no_news_of_a_file() {
+    let server = Server::start().await;
+    let clear = Picture::decode(&see_through(), &DecodeLimits::default()).unwrap();
+    let first = server.finished(&clear).await;
+    let form = small_form().text("initial_job", first["id"].as_str().unwrap().to_owned());
+    let job: Value = server.submit(form).await.json().await.unwrap();
+    assert_eq!((&job["recipe"]["init"], &job["notices"]), (&json!("picture"), &json!([])));
+}
+
+#[tokio::test]
 async fn a_job_without_a_result_is_nothing_to_go_on_from() {
     let server = Server::start().await;
     let done = server.finished(&picture(48, 32)).await;
@@ -113,7 +123,7 @@ async fn a_job_without_a_result_is_nothing_to_go_on_from() {
 fn see_through() -> Vec<u8> {
     let values = (0..48 * 32).map(|at| if at % 48 < 24 { 0.0 } else { 1.0 }).collect();
     let alpha = Mask::new(Size::new(48, 32), values).unwrap();
-    Picture::clone(&picture(48, 32)).with_alpha(alpha).encode(Format::Png).unwrap()
+    picture(48, 32).with_alpha(alpha).encode(Format::Png).unwrap()
 }
 
 #[tokio::test]
@@ -122,14 +132,18 @@ async fn what_was_done_to_the_files_is_said_from_the_start() {
     let form = |alpha: &'static str| {
         let form = reqwest::multipart::Form::new().part("content", file(see_through()));
         let form = form.part("style", file(png(20, 20))).part("style", file(see_through()));
-        form.part("mask", file(see_through())).text("alpha", alpha)
+        let form = form.part("initial", file(see_through())).part("mask", file(see_through()));
+        form.text("alpha", alpha)
     };
     let kept: Value = server.submit(form("keep")).await.json().await.unwrap();
-    let others =
-        ["style 2: it is transparent, and was laid on white", "mask 1: what is transparent in it counts as black"];
+    let others = [
+        "style 2: it is transparent, and was laid on white",
+        "mask 1: what is transparent in it counts as black",
+        "initial: its transparency was passed over: its colours alone count",
+    ];
     assert_eq!(kept["notices"], json!(others));
     let laid: Value = server.submit(form("white")).await.json().await.unwrap();
     let content = "content: it is transparent, and was laid on white";
-    assert_eq!(laid["notices"], json!([content, others[0], others[1]]));
+    assert_eq!(laid["notices"], json!([content, others[0], others[1], others[2]]));
     assert_eq!(server.get(&path_of(&laid)).await.json::<Value>().await.unwrap()["notices"], laid["notices"]);
 }
