@@ -33,7 +33,7 @@ pub fn paint_all(studio: &mut Studio<'_>, arguments: &StylizeArguments) -> anyho
     let mut failures = Vec::new();
     for (number, (picture, name)) in pictures.iter().zip(names).enumerate() {
         eprintln!("{} of {}: {}", number + 1, pictures.len(), picture.display());
-        let painted = Output::at(&to.join(name), encoding).and_then(|output| studio.paint(picture, output));
+        let painted = Output::at(&to.join(name)).and_then(|output| studio.paint(picture, output, encoding));
         match painted {
             Ok(Painted::Finished) => {}
             Ok(Painted::Interrupted) => return Ok(Painted::Interrupted),

@@ -29,8 +29,9 @@ pub fn run(arguments: &StylizeArguments) -> anyhow::Result<ExitCode> {
     let painted = if arguments.content.is_dir() {
         folder::paint_all(&mut studio, arguments)?
     } else {
-        let output = Output::at(&arguments.output, studio.encoding_for(&arguments.output)?)?;
-        studio.paint(&arguments.content, output)?
+        let output = Output::at(&arguments.output)?;
+        let encoding = studio.encoding_for(&arguments.output)?;
+        studio.paint(&arguments.content, output, encoding)?
     };
     Ok(match painted {
         Painted::Finished => ExitCode::SUCCESS,

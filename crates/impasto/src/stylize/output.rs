@@ -14,37 +14,33 @@ use tempfile::{Builder, NamedTempFile};
 /// A place that can be written.
 pub struct Output {
     path: PathBuf,
-    encoding: Encoding,
     /// Beside the place, until it takes its name.
     file: NamedTempFile,
 }
 
 impl Output {
     /// Tries the place `path`.
-    pub fn at(path: &Path, encoding: Encoding) -> anyhow::Result<Self> {
+    pub fn at(path: &Path) -> anyhow::Result<Self> {
         // What a link points to is replaced, and not the link.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         ensure!(!path.is_dir(), "{} is a folder: give the name of a file", path.display());
         ensure!(!path.exists() || path.is_file(), "{} is not a file: results are written to files", path.display());
         let file = beside(&path)?;
-        Ok(Self { path, encoding, file })
+        Ok(Self { path, file })
     }
 
     /// Makes sure of the space for a picture of this size.
-    pub fn reserve(&mut self, size: Size) -> anyhow::Result<()> {
+    pub fn reserve(&mut self, size: Size, format: Format) -> anyhow::Result<()> {
         // As much as a lossless format takes at the worst: four channels, in 16 bits if the format has them, and a little.
-        let bytes = size.pixels().saturating_mul(if matches!(self.encoding.format, Format::Png16 | Format::Tiff) {
-            8
-        } else {
-            4
-        }) + (64 << 10);
+        let bytes = size.pixels().saturating_mul(if matches!(format, Format::Png16 | Format::Tiff) { 8 } else { 4 })
+            + (64 << 10);
         fill(self.file.as_file_mut(), bytes)
             .with_context(|| format!("{} cannot be written: there is no room for {bytes} bytes", self.path.display()))
     }
 
     /// Writes the picture, under its name in the end.
-    pub fn write(mut self, picture: &Picture) -> anyhow::Result<()> {
-        let bytes = picture.encode(self.encoding)?;
+    pub fn write(mut self, picture: &Picture, encoding: Encoding) -> anyhow::Result<()> {
+        let bytes = picture.encode(encoding)?;
         let path = self.path.display().to_string();
         let cannot = || format!("{path} cannot be written");
         overwrite(self.file.as_file_mut(), &bytes).with_context(cannot)?;

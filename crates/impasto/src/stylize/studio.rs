@@ -92,9 +92,9 @@ impl<'a> Studio<'a> {
     }
 
     /// Paints the picture in the file `content`.
-    pub fn paint(&mut self, content: &Path, mut output: Output) -> anyhow::Result<Painted> {
+    pub fn paint(&mut self, content: &Path, mut output: Output, encoding: Encoding) -> anyhow::Result<Painted> {
         let (recipe, subject, label) = self.read(content)?;
-        output.reserve(recipe.result_size())?;
+        output.reserve(recipe.result_size(), encoding.format)?;
         let checkpoint = self.arguments.checkpoint.as_deref();
         let mut checkpoint = checkpoint.map(|path| CheckpointFile::at(path, label)).transpose()?;
         let from = checkpoint.as_ref().map(CheckpointFile::load).transpose()?.flatten();
@@ -112,7 +112,7 @@ impl<'a> Studio<'a> {
         let heard = teller.finish();
         match (outcome?, checkpoint) {
             (Outcome::Finished(picture), checkpoint) => {
-                output.write(&picture)?;
+                output.write(&picture, encoding)?;
                 checkpoint.as_ref().map_or(Ok(()), CheckpointFile::remove)?;
                 Ok(Painted::Finished)
             }
