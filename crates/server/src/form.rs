@@ -31,7 +31,8 @@ pub(crate) struct JobForm {
     /// full, black not at all; it may be of any size, and is brought to the style picture's shape.
     #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false, max_items = 8)]
     style_mask: Option<Vec<Vec<u8>>>,
-    /// A picture to start from, in place of the photograph: `init=picture`. Those of the preset's stages that are no larger than it are left out.
+    /// A picture to start from, in place of the photograph: `init=picture`. Those of the preset's stages that are
+    /// no larger than it are left out.
     #[schema(value_type = Option<String>, format = Binary, nullable = false)]
     initial: Option<Vec<u8>>,
     /// The same, taken from a job of this service that has succeeded: its id. The result is copied, so that the other job may
