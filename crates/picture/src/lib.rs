@@ -2,20 +2,29 @@
 //! encoded again.
 #![forbid(unsafe_code)]
 
+mod colour;
 mod decode;
 mod encode;
+mod error;
+mod exif;
 mod format;
-mod jpeg;
+mod ifd;
+mod inflate;
 mod kind;
 mod mask;
 mod notice;
 mod outline;
 mod picture;
+mod read;
+mod recognise;
 mod resize;
+mod stored;
 mod structure;
+mod turn;
 
-pub use decode::{DecodeError, DecodeLimits, Inspected};
+pub use decode::Inspected;
 pub use encode::EncodeError;
+pub use error::{DecodeError, DecodeLimits};
 pub use format::{Encoding, Format, JpegQuality, UnknownFormat, UnknownQuality};
 pub use kind::{FileKind, READABLE_MIME};
 pub use mask::Mask;

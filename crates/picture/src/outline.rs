@@ -7,10 +7,14 @@ use impasto_recipe::Size;
 pub(crate) struct Outline {
     /// EXIF may turn it.
     pub size: Size,
-    /// Bytes a pixel that the decoder gives: 1 to 8.
+    /// Bytes a pixel that the decoder gives.
     pub bytes_a_pixel: u64,
+    /// Whether there may be a channel of opacity among them.
+    pub may_have_alpha: bool,
     /// Bytes that the decoder holds besides while it works, at the most.
     pub scratch: u64,
+    /// Bytes of a colour profile, at the most.
+    pub profile: u64,
 }
 
 /// The memory that a picture takes at the most while it is read, in bytes, the file's own not counted.
@@ -22,18 +26,37 @@ pub struct MemoryNeed {
     pub decoding: u64,
 }
 
+/// The longest colour profile that is looked at; those of printers have 2 MB at the most.
+pub(crate) const LONGEST_PROFILE: u64 = 4 << 20;
+
 impl Outline {
+    fn new(size: Size, bytes_a_pixel: u64, may_have_alpha: bool, scratch: u64) -> Self {
+        Self { size, bytes_a_pixel, may_have_alpha, scratch, profile: 0 }
+    }
+
     pub fn memory_need(&self) -> MemoryNeed {
-        /// Three f32 a pixel.
+        /// Three f32 a pixel, and one more for its opacity.
         const PICTURE: u64 = 12;
+        const ALPHA: u64 = 4;
         /// Tables, buffers and metadata that do not grow with the picture.
         const TABLES: u64 = 1 << 20;
-        let pixels = self.size.pixels();
-        let of_pixels = |bytes: u64| pixels.saturating_mul(bytes);
-        let inspecting = of_pixels(self.bytes_a_pixel).saturating_add(self.scratch).saturating_add(TABLES);
-        // To be turned, what was decoded is copied; after that, the picture is made of it.
-        let making = of_pixels(self.bytes_a_pixel + PICTURE.max(self.bytes_a_pixel)).saturating_add(TABLES);
+        /// A row as floats, as its colours were and as they become.
+        const ROW: u64 = 4 * (5 + 3);
+        let of_pixels = |bytes: u64| self.size.pixels().saturating_mul(bytes);
+        let conversion = self.conversion();
+        let stored = of_pixels(self.bytes_a_pixel).saturating_add(TABLES).saturating_add(conversion);
+        let inspecting = stored.saturating_add(self.scratch);
+        let picture = of_pixels(PICTURE + if self.may_have_alpha { ALPHA } else { 0 });
+        let making = stored.saturating_add(picture).saturating_add(u64::from(self.size.width) * ROW);
         MemoryNeed { inspecting, decoding: inspecting.max(making) }
+    }
+
+    /// For a colour profile, the numbers in it, and the tables that are made of it.
+    fn conversion(&self) -> u64 {
+        /// A byte of it becomes a float, and that a table's.
+        const GROWTH: u64 = 10;
+        const TABLES: u64 = 6 << 20;
+        if self.profile == 0 { 0 } else { TABLES + GROWTH * self.profile.min(LONGEST_PROFILE) }
     }
 }
 
@@ -49,18 +72,64 @@ pub(crate) struct PngHeader {
 impl PngHeader {
     /// A PNG is decoded line by line into what is asked for: samples of 8 bits or 16, palettes resolved.
     pub fn outline(&self, transparent: bool) -> Outline {
-        let samples = match self.colours {
-            0 => 1 + u64::from(transparent),
-            4 => 2,
-            2 | 3 => 3 + u64::from(transparent),
-            _ => 4,
+        let (samples, may_have_alpha) = match self.colours {
+            0 => (1 + u64::from(transparent), transparent),
+            4 => (2, true),
+            2 | 3 => (3 + u64::from(transparent), transparent),
+            _ => (4, true),
         };
         let bytes_a_pixel = samples * if self.depth > 8 { 2 } else { 1 };
         /// The compression's window, and some lines.
         const WINDOW: u64 = 256 << 10;
         let line = u64::from(self.size.width) * bytes_a_pixel;
-        Outline { size: self.size, bytes_a_pixel, scratch: WINDOW + 4 * line }
+        let mut outline = Outline::new(self.size, bytes_a_pixel, may_have_alpha, WINDOW + 4 * line);
+        // A gamma takes tables too.
+        outline.scratch += 0;
+        outline
     }
+}
+
+/// A GIF's frame is decoded to palette indices, and laid on its canvas of four channels.
+pub(crate) fn gif(canvas: Size) -> Outline {
+    const WINDOW: u64 = 128 << 10;
+    Outline::new(canvas, 4, true, WINDOW + 5 * canvas.pixels())
+}
+
+/// A BMP is decoded row by row.
+pub(crate) fn bmp(size: Size) -> Outline {
+    const WINDOW: u64 = 64 << 10;
+    Outline::new(size, 4, true, WINDOW + 16 * u64::from(size.width))
+}
+
+/// What a TIFF's first directory says of its page.
+pub(crate) struct TiffPage {
+    pub size: Size,
+    /// Bits a sample.
+    pub bits: u32,
+    pub samples: u32,
+    pub is_palette: bool,
+    /// The pixels of a strip or tile.
+    pub part: u64,
+    /// The bytes of the longest of them.
+    pub longest_part: u64,
+    pub file: u64,
+}
+
+impl TiffPage {
+    pub fn outline(&self) -> Outline {
+        let bytes_a_sample = u64::from(self.bits.div_ceil(8)).next_power_of_two();
+        let stored = if self.is_palette { 6 } else { u64::from(self.samples) * bytes_a_sample };
+        // Decoded once as the file has it, and once more in the order and width that the rest is made of.
+        let part = self.part.saturating_mul(u64::from(self.samples) * bytes_a_sample);
+        let work = self.size.pixels().saturating_mul(u64::from(self.samples) * bytes_a_sample);
+        let scratch = work.saturating_add(2 * part).saturating_add(2 * self.longest_part).saturating_add(self.file);
+        Outline::new(self.size, stored, self.samples > 1, scratch)
+    }
+}
+
+/// The pixels of a part, which headers may make as large as they like.
+pub(crate) fn most_within(width: u32, height: u32) -> u64 {
+    u64::from(width).saturating_mul(height.into())
 }
 
 /// What stands in a JPEG's frame header, and how its scans come.
@@ -68,15 +137,35 @@ pub(crate) struct JpegFrame {
     pub size: Size,
     /// How often each component is sampled across and down in a unit.
     pub sampling: Vec<(u8, u8)>,
-    /// Whether the coefficients of the whole picture are held until its last scan: where it is progressive, or a scan brings
-    /// fewer than all components.
-    pub keeps_coefficients: bool,
+    pub is_progressive: bool,
+    /// Whether a scan brings fewer than all components.
+    pub has_partial_scans: bool,
+    /// Whether such a scan brings several.
+    pub has_mixed_scans: bool,
 }
 
 impl JpegFrame {
     /// Takes note of a scan of so many components.
     pub fn scan_of(&mut self, components: u8) {
-        self.keeps_coefficients |= usize::from(components) < self.sampling.len();
+        let is_partial = usize::from(components) < self.sampling.len();
+        self.has_partial_scans |= is_partial;
+        self.has_mixed_scans |= is_partial && components > 1;
+    }
+
+    /// Whether the decoder makes the right picture of it. Of what is left out here, held against libjpeg, it makes garbage.
+    pub fn is_decoded_well(&self) -> bool {
+        let Some(&(most_across, most_down)) = self.sampling.first() else { return false };
+        if self.sampling.len() == 1 {
+            return true;
+        }
+        let fits = |&(across, down): &(u8, u8)| {
+            across <= most_across && down <= most_down && most_across % across == 0 && most_down % down == 0
+        };
+        let is_usual = |&(across, _): &(u8, u8)| across != 3 && (most_across < 4 || across != 2);
+        let in_one_size = self.sampling.iter().all(|&factors| factors == (1, 1));
+        let across_alone = most_down == 1 && !self.has_mixed_scans;
+        let scans_are_well = self.is_progressive || !self.has_partial_scans || in_one_size || across_alone;
+        scans_are_well && self.sampling.iter().all(|factors| fits(factors) && is_usual(factors))
     }
 
     pub fn outline(&self) -> Outline {
@@ -88,11 +177,12 @@ impl JpegFrame {
         let units_down = u64::from(self.size.height).div_ceil(BLOCK * down);
         let blocks_a_unit: u64 = self.sampling.iter().map(|&(across, down)| u64::from(across) * u64::from(down)).sum();
         let bytes_a_unit = blocks_a_unit * BLOCK * BLOCK * COEFFICIENT;
-        let kept = if self.keeps_coefficients { units_across * units_down * bytes_a_unit } else { 0 };
+        // The coefficients of the whole picture are held until its last scan.
+        let keeps_coefficients = self.is_progressive || self.has_partial_scans;
+        let kept = if keeps_coefficients { units_across * units_down * bytes_a_unit } else { 0 };
         // A row of units, and what it is brought to the picture's resolution in.
         let row = 4 * units_across * bytes_a_unit.max(across * down * BLOCK * BLOCK * COEFFICIENT * 3);
-        let bytes_a_pixel = if self.sampling.len() == 1 { 1 } else { 3 };
-        Outline { size: self.size, bytes_a_pixel, scratch: kept + row }
+        Outline::new(self.size, self.sampling.len() as u64, false, kept + row)
     }
 }
 
@@ -122,6 +212,6 @@ impl WebpStream {
         let streams = [(self.lossy_bytes > 0, lossy), (self.has_lossless, lossless), (self.is_animated, animated)];
         let pixels = streams.into_iter().filter_map(|(is_there, bytes)| is_there.then_some(bytes)).max().unwrap_or(0);
         let bytes_a_pixel = if self.has_alpha { 4 } else { 3 };
-        Some(Outline { size, bytes_a_pixel, scratch: pixels + 4 * self.lossy_bytes })
+        Some(Outline::new(size, bytes_a_pixel, self.has_alpha, pixels + 4 * self.lossy_bytes))
     }
 }

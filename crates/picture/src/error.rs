@@ -1,0 +1,105 @@
+//! Why bytes make no picture, and how large one may be.
+
+use impasto_recipe::Size;
+
+use crate::FileKind;
+
+/// How large a picture may be. What reading one takes of memory,
+/// [`Picture::memory_need`](crate::Picture::memory_need) tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// The most pixels (width times height).
+    pub max_pixels: u64,
+}
+
+/// 50 million pixels, which is what the larger cameras give.
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { max_pixels: 50_000_000 }
+    }
+}
+
+/// Bytes that make no picture, or one that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Nothing that is known of any picture format.
+    #[error("this is not a picture: give a PNG, JPEG, WebP, GIF, BMP or TIFF file")]
+    NotAPicture,
+    /// A picture of another format.
+    #[error("this is a picture in the format {0}, which cannot be read here: save it as JPEG or PNG")]
+    UnsupportedFormat(&'static str),
+    /// A picture of a kind that its format allows for, and that is not read here.
+    #[error("this {} file cannot be read here: {reason}. Save it as JPEG or PNG", kind.title())]
+    UnsupportedKind {
+        /// The file's format.
+        kind: FileKind,
+        /// What is unusual about it.
+        reason: String,
+    },
+    /// The file ends before its picture does.
+    #[error("the {} file was cut off: it ends before its picture does. Send it again in full", .0.title())]
+    Truncated(FileKind),
+    /// The file contradicts its format.
+    #[error("the {} file is broken: {reason}", kind.title())]
+    Broken {
+        /// The format that its first bytes promise.
+        kind: FileKind,
+        /// What is wrong.
+        reason: String,
+    },
+    /// More pixels than the limit.
+    #[error("the picture is {size}, {} pixels, and the limit is {limit}: make it smaller", size.pixels())]
+    TooManyPixels {
+        /// The size that its header gives.
+        size: Size,
+        /// [`DecodeLimits::max_pixels`].
+        limit: u64,
+    },
+    /// A side of zero.
+    #[error("the picture is {0}: it has no pixels")]
+    NoPixels(Size),
+}
+
+/// What is wrong with a file, by those who know its format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// It ends before it says it does.
+    Truncated,
+    /// It contradicts itself, or lacks a part that it cannot be without.
+    Broken(String),
+    /// It is of a kind that is not read here.
+    Unsupported(String),
+}
+
+impl Flaw {
+    pub fn broken(reason: impl ToString) -> Self {
+        Self::Broken(plain(&reason.to_string()))
+    }
+
+    pub fn unsupported(reason: impl ToString) -> Self {
+        Self::Unsupported(plain(&reason.to_string()))
+    }
+
+    pub fn of(self, kind: FileKind) -> DecodeError {
+        match self {
+            Self::Truncated => DecodeError::Truncated(kind),
+            Self::Broken(reason) => DecodeError::Broken { kind, reason },
+            Self::Unsupported(reason) => DecodeError::UnsupportedKind { kind, reason },
+        }
+    }
+}
+
+/// A decoder's words, where they are words: some print their structures instead, which helps nobody who sent a file.
+fn plain(reason: &str) -> String {
+    let reason = reason.trim().trim_end_matches('.');
+    if reason.contains("CRC") {
+        return "a checksum does not fit its data, so that they were changed on their way".to_owned();
+    }
+    let looks_printed =
+        ["{", "}", "::", "Some(", "Error(", "\"", "[strict-mode]"].iter().any(|sign| reason.contains(sign));
+    let is_long = reason.chars().count() > 160;
+    if reason.is_empty() || looks_printed || is_long || reason.contains(char::is_control) {
+        return "its data contradict its format".to_owned();
+    }
+    reason.to_owned()
+}

@@ -1,0 +1,91 @@
+//! From a file's bytes to a picture as the file stores it.
+
+mod jpeg;
+mod others;
+mod png;
+mod scans;
+mod tiff;
+
+use impasto_recipe::Size;
+
+use crate::{
+    DecodeError, DecodeLimits, FileKind, Notice, colour,
+    error::Flaw,
+    outline::Outline,
+    recognise::recognise,
+    stored::{Colours, Samples},
+    structure::{self, Body},
+};
+
+pub(crate) use crate::stored::Stored;
+
+/// Samples as a decoder gives them.
+struct Decoded {
+    colours: Colours,
+    samples: Samples,
+    has_alpha: bool,
+    premultiplied: bool,
+}
+
+pub(crate) fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Stored, DecodeError> {
+    let kind = recognise(bytes)?;
+    let walked = structure::walk(kind, bytes).map_err(|flaw| flaw.of(kind))?;
+    let size = walked.outline.size;
+    if size.pixels() == 0 {
+        return Err(DecodeError::NoPixels(size));
+    }
+    if size.pixels() > limits.max_pixels {
+        return Err(DecodeError::TooManyPixels { size, limit: limits.max_pixels });
+    }
+    let decoded = decoded(kind, walked.body, size).map_err(|flaw| flaw.of(kind))?;
+    let Decoded { colours, samples, has_alpha, premultiplied } = decoded;
+    let mut notices = Vec::new();
+    if walked.orientation != image::metadata::Orientation::NoTransforms {
+        notices.push(Notice::TurnedUpright);
+    }
+    let conversion = colour::conversion(&walked.claim, colours, &mut notices);
+    if walked.pictures > 1 {
+        notices.push(match kind {
+            FileKind::Png | FileKind::WebP | FileKind::Gif => Notice::FirstFrame,
+            FileKind::Tiff => Notice::FirstPage,
+            FileKind::Jpeg | FileKind::Bmp => Notice::FirstPicture,
+        });
+    }
+    Ok(Stored {
+        size,
+        colours,
+        samples,
+        has_alpha,
+        premultiplied,
+        orientation: walked.orientation,
+        conversion,
+        notices,
+    })
+}
+
+/// What the headers of a file tell.
+pub(crate) fn outline(bytes: &[u8]) -> Result<Outline, DecodeError> {
+    let kind = recognise(bytes)?;
+    structure::walk(kind, bytes).map(|walked| walked.outline).map_err(|flaw| flaw.of(kind))
+}
+
+fn decoded(kind: FileKind, body: Body, size: Size) -> Result<Decoded, Flaw> {
+    match (kind, body) {
+        (FileKind::Png, Body::Whole(bytes)) => png::decode(bytes, size, true),
+        (FileKind::Png, Body::Endless(bytes)) => png::decode(bytes, size, false),
+        (_, Body::Jpeg { bytes, ended, adobe }) => jpeg::decode(bytes, ended, adobe, size),
+        (_, Body::Tiff(bytes, fields)) => tiff::decode(bytes, &fields, size),
+        (kind, Body::Whole(bytes) | Body::Endless(bytes)) => others::decode(kind, bytes, size),
+    }
+}
+
+/// What a decoder may allocate: the picture at its widest, and something for tables and metadata.
+fn allowance(size: Size) -> u64 {
+    const BYTES_A_PIXEL: u64 = 8;
+    const BESIDES: u64 = 64 << 20;
+    size.pixels().saturating_mul(BYTES_A_PIXEL).saturating_add(BESIDES)
+}
+
+fn sizes_disagree() -> Flaw {
+    Flaw::broken("its headers disagree on the picture's size")
+}

@@ -1,0 +1,62 @@
+//! WebP, GIF and BMP, by the image crate's decoders.
+
+use std::{error::Error, io::Cursor};
+
+use image::{
+    ColorType, DynamicImage, ImageDecoder, ImageError, Limits,
+    codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder},
+};
+use impasto_recipe::Size;
+
+use super::{Decoded, allowance, sizes_disagree};
+use crate::{
+    FileKind,
+    error::Flaw,
+    stored::{Colours, Samples},
+};
+
+pub(super) fn decode(kind: FileKind, bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
+    let from = Cursor::new(bytes);
+    let decoder: Result<Box<dyn ImageDecoder + '_>, ImageError> = match kind {
+        FileKind::Gif => GifDecoder::new(from).map(|decoder| Box::new(decoder) as _),
+        FileKind::Bmp => BmpDecoder::new(from).map(|decoder| Box::new(decoder) as _),
+        _ => WebPDecoder::new(from).map(|decoder| Box::new(decoder) as _),
+    };
+    let mut decoder = decoder.map_err(flaw)?;
+    if decoder.dimensions() != (size.width, size.height) {
+        return Err(sizes_disagree());
+    }
+    decoder.set_limits(limits(size)).map_err(flaw)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(flaw)?;
+    let colours = match image.color() {
+        ColorType::L8 | ColorType::La8 => Colours::Grey,
+        _ => Colours::Rgb,
+    };
+    let has_alpha = image.color().has_alpha();
+    let samples = match image {
+        DynamicImage::ImageLuma8(image) => image.into_raw(),
+        DynamicImage::ImageLumaA8(image) => image.into_raw(),
+        DynamicImage::ImageRgb8(image) => image.into_raw(),
+        DynamicImage::ImageRgba8(image) => image.into_raw(),
+        _ => return Err(Flaw::unsupported("it has more than 8 bits a channel")),
+    };
+    Ok(Decoded { colours, samples: Samples::Bytes(samples), has_alpha, premultiplied: false })
+}
+
+fn limits(size: Size) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_image_width = Some(size.width);
+    limits.max_image_height = Some(size.height);
+    limits.max_alloc = Some(allowance(size));
+    limits
+}
+
+/// What the decoder said, without its own words on the format.
+fn flaw(error: ImageError) -> Flaw {
+    match (&error, error.source()) {
+        (ImageError::IoError(error), _) if error.kind() == std::io::ErrorKind::UnexpectedEof => Flaw::Truncated,
+        (ImageError::Decoding(_), Some(reason)) => Flaw::broken(reason),
+        (ImageError::Unsupported(_), _) => Flaw::unsupported(error),
+        _ => Flaw::broken(error),
+    }
+}

@@ -1,0 +1,325 @@
+//! Where a JPEG's picture ends that has no end mark: its scans are counted through, block by block, without making pixels
+//! of them.
+
+use crate::error::Flaw;
+
+/// The place after the last scan; the file was cut off where the scans do not bring every pixel to its full precision.
+pub(super) fn end_of_picture(bytes: &[u8]) -> Result<usize, Flaw> {
+    let mut picture = Picture::default();
+    let mut at = 2;
+    // What stands after the last whole scan does not matter once every pixel is there.
+    while let Some(end) = picture.segment(bytes, at) {
+        at = end;
+    }
+    if picture.is_complete() { Ok(picture.end) } else { Err(Flaw::Truncated) }
+}
+
+#[derive(Default)]
+struct Picture {
+    width: usize,
+    height: usize,
+    is_progressive: bool,
+    components: Vec<Component>,
+    /// By class (0 for the first coefficient, 1 for the others) and number.
+    tables: [[Option<Table>; 4]; 2],
+    restart_interval: usize,
+    /// After the last scan that was whole.
+    end: usize,
+}
+
+struct Component {
+    id: u8,
+    across: usize,
+    down: usize,
+    /// How many bits of each coefficient are still to come; more than there can be where none came.
+    missing: [u8; 64],
+    /// Of each block, which coefficients are not zero.
+    set: Vec<u64>,
+}
+
+/// A Huffman code.
+struct Table {
+    /// Of each length: the first code, how many there are, and where their symbols begin.
+    lengths: [(u32, u32, usize); 16],
+    symbols: Vec<u8>,
+}
+
+/// What a scan brings.
+struct Scan {
+    /// Which components, and their tables.
+    components: Vec<(usize, usize, usize)>,
+    first: usize,
+    last: usize,
+    high: u8,
+    low: u8,
+}
+
+const NOTHING_YET: u8 = u8::MAX;
+
+impl Picture {
+    /// Takes in the next segment, and the data after it; where that ends, if it is one of a picture and whole.
+    fn segment(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let marker_at = at + bytes.get(at..)?.iter().position(|&byte| byte != 0xff)?;
+        if marker_at == at {
+            return None;
+        }
+        let marker = bytes[marker_at];
+        let length = usize::from(u16::from_be_bytes(*bytes.get(marker_at + 1..)?.first_chunk()?));
+        let end = marker_at + 1 + length;
+        let data = bytes.get(marker_at + 3..end)?;
+        match marker {
+            0xc0..=0xc2 => self.frame(data, marker == 0xc2)?,
+            0xc4 => self.huffman(data)?,
+            0xdd => self.restart_interval = usize::from(u16::from_be_bytes(*data.first_chunk()?)),
+            0xda => {
+                let scan = self.scan(data)?;
+                let end = self.run(&scan, bytes, end)?;
+                self.end = end;
+                return Some(end);
+            }
+            0xc3..=0xcf | 0xfe | 0xe0..=0xef | 0xdb | 0xdc => {}
+            _ => return None,
+        }
+        Some(end)
+    }
+
+    fn frame(&mut self, data: &[u8], is_progressive: bool) -> Option<()> {
+        let [_, h1, h0, w1, w0, _, components @ ..] = data else { return None };
+        (self.height, self.width) = (u16::from_be_bytes([*h1, *h0]).into(), u16::from_be_bytes([*w1, *w0]).into());
+        self.is_progressive = is_progressive;
+        self.components = Vec::new();
+        for &[id, factors, _] in components.as_chunks::<3>().0 {
+            let (across, down) = (usize::from(factors >> 4), usize::from(factors & 15));
+            if across == 0 || down == 0 {
+                return None;
+            }
+            self.components.push(Component { id, across, down, missing: [NOTHING_YET; 64], set: Vec::new() });
+        }
+        if is_progressive {
+            for index in 0..self.components.len() {
+                let (across, down) = self.blocks(index);
+                self.components[index].set = vec![0; across * down];
+            }
+        }
+        Some(())
+    }
+
+    fn huffman(&mut self, mut data: &[u8]) -> Option<()> {
+        while let Some((&[kind], rest)) = data.split_first_chunk() {
+            let (counts, rest) = rest.split_first_chunk::<16>()?;
+            let total = counts.iter().map(|&count| usize::from(count)).sum();
+            let (symbols, rest) = rest.split_at_checked(total)?;
+            let slot = self.tables.get_mut(usize::from(kind >> 4))?.get_mut(usize::from(kind & 15))?;
+            let (mut code, mut symbol) = (0_u32, 0);
+            let lengths = counts.map(|count| {
+                let of_length = (code, u32::from(count), symbol);
+                code = (code + u32::from(count)) << 1;
+                symbol += usize::from(count);
+                of_length
+            });
+            *slot = Some(Table { lengths, symbols: symbols.to_vec() });
+            data = rest;
+        }
+        Some(())
+    }
+
+    fn scan(&self, data: &[u8]) -> Option<Scan> {
+        let (&count, rest) = data.split_first()?;
+        let (pairs, rest) = rest.split_at_checked(2 * usize::from(count))?;
+        let &[first, last, precision] = rest.first_chunk()?;
+        let mut components = Vec::new();
+        for &[id, tables] in pairs.as_chunks::<2>().0 {
+            let index = self.components.iter().position(|component| component.id == id)?;
+            components.push((index, usize::from(tables >> 4), usize::from(tables & 15)));
+        }
+        let (first, last, high, low) = if self.is_progressive {
+            (first.into(), last.into(), precision >> 4, precision & 15)
+        } else {
+            (0, 63, 0, 0)
+        };
+        let is_possible = first <= last && last < 64 && !components.is_empty();
+        let is_one = components.len() == 1 || first == 0;
+        (is_possible && is_one).then_some(Scan { components, first, last, high, low })
+    }
+
+    /// How many blocks of a component there are across and down, where it stands alone in a scan.
+    fn blocks(&self, index: usize) -> (usize, usize) {
+        let component = &self.components[index];
+        let (most_across, most_down) = self.most();
+        let across = (self.width * component.across).div_ceil(most_across).div_ceil(8);
+        (across, (self.height * component.down).div_ceil(most_down).div_ceil(8))
+    }
+
+    fn most(&self) -> (usize, usize) {
+        let most = |factor: fn(&Component) -> usize| self.components.iter().map(factor).max().unwrap_or(1);
+        (most(|component| component.across), most(|component| component.down))
+    }
+
+    /// Counts through the data of a scan, from `start`; where it ends.
+    fn run(&mut self, scan: &Scan, bytes: &[u8], start: usize) -> Option<usize> {
+        let mut bits = Bits { bytes, at: start, held: 0, count: 0 };
+        let is_alone = scan.components.len() == 1;
+        let (most_across, most_down) = self.most();
+        let units = if is_alone {
+            let (across, down) = self.blocks(scan.components[0].0);
+            across * down
+        } else {
+            self.width.div_ceil(8 * most_across) * self.height.div_ceil(8 * most_down)
+        };
+        let mut run_of_ends = 0;
+        for unit in 0..units {
+            if self.restart_interval > 0 && unit > 0 && unit.is_multiple_of(self.restart_interval) {
+                bits.restart()?;
+                run_of_ends = 0;
+            }
+            for &(index, first_table, other_table) in &scan.components {
+                let component = &mut self.components[index];
+                let blocks = if is_alone { 1 } else { component.across * component.down };
+                for _ in 0..blocks {
+                    if scan.first == 0 {
+                        if scan.high == 0 {
+                            let length = bits.symbol(self.tables[0].get(first_table)?.as_ref()?)?;
+                            bits.skip(length)?;
+                        } else {
+                            bits.skip(1)?;
+                        }
+                    }
+                    let table = || self.tables[1].get(other_table)?.as_ref();
+                    if !self.is_progressive {
+                        bits.sequential(table()?)?;
+                    } else if scan.first > 0 {
+                        let set = component.set.get_mut(unit)?;
+                        bits.progressive(table()?, scan, set, &mut run_of_ends)?;
+                    }
+                }
+            }
+        }
+        for &(index, ..) in &scan.components {
+            let last = if self.is_progressive && scan.first == 0 { 0 } else { scan.last };
+            self.components[index].missing[scan.first..=last].fill(scan.low);
+        }
+        Some(bits.at)
+    }
+
+    fn is_complete(&self) -> bool {
+        let is_complete = |component: &Component| component.missing.iter().all(|&missing| missing == 0);
+        !self.components.is_empty() && self.components.iter().all(is_complete)
+    }
+}
+
+/// The bits of a scan.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    held: u8,
+    count: u8,
+}
+
+impl Bits<'_> {
+    fn bit(&mut self) -> Option<u32> {
+        if self.count == 0 {
+            self.held = *self.bytes.get(self.at)?;
+            if self.held == 0xff {
+                // A marker, where it is not stuffed.
+                if *self.bytes.get(self.at + 1)? != 0 {
+                    return None;
+                }
+                self.at += 1;
+            }
+            self.at += 1;
+            self.count = 8;
+        }
+        self.count -= 1;
+        Some(u32::from(self.held >> self.count & 1))
+    }
+
+    fn number(&mut self, length: u8) -> Option<u32> {
+        (0..length).try_fold(0, |number, _| Some(number << 1 | self.bit()?))
+    }
+
+    fn skip(&mut self, length: u8) -> Option<()> {
+        if length > 16 { None } else { self.number(length).map(|_| ()) }
+    }
+
+    fn symbol(&mut self, table: &Table) -> Option<u8> {
+        let mut code = 0;
+        for &(first, count, symbols) in &table.lengths {
+            code = code << 1 | self.bit()?;
+            if code >= first && code - first < count {
+                return table.symbols.get(symbols + (code - first) as usize).copied();
+            }
+        }
+        None
+    }
+
+    /// The next byte is a restart's marker.
+    fn restart(&mut self) -> Option<()> {
+        self.count = 0;
+        let marker_at = self.at + self.bytes.get(self.at..)?.iter().position(|&byte| byte != 0xff)?;
+        let is_restart = marker_at > self.at && matches!(self.bytes[marker_at], 0xd0..=0xd7);
+        self.at = marker_at + 1;
+        is_restart.then_some(())
+    }
+
+    /// All coefficients of a block but the first.
+    fn sequential(&mut self, table: &Table) -> Option<()> {
+        let mut place = 1;
+        while place < 64 {
+            let symbol = self.symbol(table)?;
+            let (run, length) = (symbol >> 4, symbol & 15);
+            if length == 0 && run < 15 {
+                break;
+            }
+            self.skip(length)?;
+            place += usize::from(run) + 1;
+        }
+        (place <= 64).then_some(())
+    }
+
+    /// Some bits of some coefficients of a block.
+    fn progressive(&mut self, table: &Table, scan: &Scan, set: &mut u64, run_of_ends: &mut u32) -> Option<()> {
+        let mut place = scan.first;
+        if *run_of_ends == 0 {
+            while place <= scan.last {
+                let symbol = self.symbol(table)?;
+                let (run, length) = (symbol >> 4, symbol & 15);
+                if length == 0 && run < 15 {
+                    *run_of_ends = (1 << run) + self.number(run)?;
+                    break;
+                }
+                self.skip(length)?;
+                place = if scan.high == 0 { place + usize::from(run) } else { self.refine(scan, *set, place, run)? };
+                if place > scan.last && length > 0 {
+                    return None;
+                }
+                if length > 0 {
+                    *set |= 1 << place;
+                }
+                place += 1;
+            }
+        }
+        if *run_of_ends > 0 {
+            if scan.high > 0 {
+                let rest = (place..=scan.last).filter(|&place| *set >> place & 1 == 1).count();
+                (0..rest).try_for_each(|_| self.skip(1))?;
+            }
+            *run_of_ends -= 1;
+        }
+        Some(())
+    }
+
+    /// The place after a run of zeros, on the way to which what is set already gets a bit each.
+    fn refine(&mut self, scan: &Scan, set: u64, mut place: usize, mut run: u8) -> Option<usize> {
+        while place <= scan.last {
+            if set >> place & 1 == 1 {
+                self.skip(1)?;
+            } else if run == 0 {
+                break;
+            } else {
+                run -= 1;
+            }
+            place += 1;
+        }
+        Some(place)
+    }
+}

@@ -1,0 +1,120 @@
+//! TIFF: directories of fields, the first of which tells where the strips or tiles of the first page are.
+
+use impasto_recipe::Size;
+
+use super::{Body, Claim, Walked, lacks_size};
+use crate::{
+    error::Flaw,
+    exif,
+    ifd::{Ifd, NoIfd},
+    outline::{TiffPage, most_within},
+};
+
+const WIDTH: u16 = 256;
+const HEIGHT: u16 = 257;
+const BITS: u16 = 258;
+const PHOTOMETRIC: u16 = 262;
+const STRIP_OFFSETS: u16 = 273;
+const SAMPLES: u16 = 277;
+const ROWS_A_STRIP: u16 = 278;
+const STRIP_LENGTHS: u16 = 279;
+const PLANES: u16 = 284;
+const COLOUR_MAP: u16 = 320;
+const TILE_WIDTH: u16 = 322;
+const TILE_HEIGHT: u16 = 323;
+const TILE_OFFSETS: u16 = 324;
+const TILE_LENGTHS: u16 = 325;
+const EXTRA_SAMPLES: u16 = 338;
+const PROFILE: u16 = 34675;
+/// What digital negatives and other raw files have in their first directory.
+const DNG_VERSION: u16 = 50706;
+const CFA_PATTERN: u16 = 33422;
+
+/// What a decoder of TIFF has to be told.
+pub(crate) struct TiffFields {
+    /// What the samples mean, as the format numbers it.
+    pub photometric: u32,
+    /// Where in the file that stands.
+    pub photometric_at: usize,
+    pub little_end_first: bool,
+    /// What the first sample beyond the colours means, if there is one.
+    pub extra: Option<u32>,
+    /// The colours of a palette: all reds, then the greens and blues.
+    pub palette: Vec<u16>,
+}
+
+pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
+    let (ifd, whole) = Ifd::read_first(bytes).map_err(|none| match none {
+        NoIfd::BeyondEnd => Flaw::Truncated,
+        NoIfd::NotTiff => Flaw::unsupported("it is a BigTIFF"),
+    })?;
+    if ifd.number(DNG_VERSION).is_some() || ifd.number(CFA_PATTERN).is_some() {
+        return Err(Flaw::unsupported("it holds a camera's raw data (DNG, NEF or the like)"));
+    }
+    if !whole {
+        return Err(Flaw::Truncated);
+    }
+    let (Some(width), Some(height)) = (ifd.number(WIDTH), ifd.number(HEIGHT)) else { return Err(lacks_size()) };
+    let size = Size::new(width, height);
+    let bits = ifd.numbers(BITS).and_then(|bits| bits.max()).unwrap_or(1);
+    let samples = ifd.number(SAMPLES).unwrap_or(1);
+    if samples == 0 || samples > 16 || bits == 0 || bits > 64 {
+        return Err(Flaw::unsupported(format!("it has {samples} samples of {bits} bits a pixel")));
+    }
+    let Some(photometric) = ifd.number(PHOTOMETRIC) else {
+        return Err(Flaw::broken("it does not say what its colours are"));
+    };
+    let (offsets, lengths) =
+        if ifd.count(TILE_OFFSETS) > 0 { (TILE_OFFSETS, TILE_LENGTHS) } else { (STRIP_OFFSETS, STRIP_LENGTHS) };
+    const APART: u32 = 2;
+    if offsets == TILE_OFFSETS && ifd.number(PLANES) == Some(APART) {
+        return Err(Flaw::unsupported("its channels are stored apart, and in tiles"));
+    }
+    let longest = longest_part(&ifd, offsets, lengths, bytes.len())?;
+    let (part_width, part_height) = if offsets == TILE_OFFSETS {
+        (ifd.number(TILE_WIDTH).unwrap_or(width), ifd.number(TILE_HEIGHT).unwrap_or(height))
+    } else {
+        (width, ifd.number(ROWS_A_STRIP).unwrap_or(height).min(height))
+    };
+    let page = TiffPage {
+        size,
+        bits,
+        samples,
+        is_palette: photometric == 3,
+        part: most_within(part_width, part_height),
+        longest_part: longest,
+        file: bytes.len() as u64,
+    };
+    let mut outline = page.outline();
+    let profile = ifd.bytes(PROFILE);
+    outline.profile = profile.map_or(0, |profile| profile.len() as u64);
+    let fields = TiffFields {
+        photometric,
+        photometric_at: ifd.place(PHOTOMETRIC).unwrap_or_default(),
+        little_end_first: ifd.order() == crate::ifd::Order::LittleEndFirst,
+        extra: ifd.number(EXTRA_SAMPLES),
+        palette: ifd.numbers(COLOUR_MAP).map_or_else(Vec::new, |map| map.map(|value| value as u16).collect()),
+    };
+    Ok(Walked {
+        outline,
+        orientation: exif::of_ifd(&ifd),
+        claim: profile.map_or(Claim::Nothing, |profile| Claim::Profile(vec![profile])),
+        pictures: 1 + u32::from(ifd.following().is_some()),
+        body: Body::Tiff(bytes, fields),
+    })
+}
+
+/// The length of the longest strip or tile, each of which must lie within the file.
+fn longest_part(ifd: &Ifd, offsets: u16, lengths: u16, file: usize) -> Result<u64, Flaw> {
+    let (Some(offsets), Some(lengths)) = (ifd.numbers(offsets), ifd.numbers(lengths)) else {
+        return Err(Flaw::broken("it does not say where its picture is"));
+    };
+    let mut longest = 0;
+    for (offset, length) in offsets.zip(lengths) {
+        if u64::from(offset) + u64::from(length) > file as u64 {
+            return Err(Flaw::Truncated);
+        }
+        longest = longest.max(u64::from(length));
+    }
+    Ok(longest)
+}
