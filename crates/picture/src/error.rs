@@ -29,7 +29,7 @@ pub enum DecodeError {
     #[error("this is a picture in the format {0}, which cannot be read here: save it as JPEG or PNG")]
     UnsupportedFormat(&'static str),
     /// A picture of a kind that its format allows for, and that is not read here.
-    #[error("this {} file cannot be read here: {reason}. Save it as JPEG or PNG", kind.title())]
+    #[error("this {} file cannot be read here: {reason}. Save it anew as JPEG or PNG", kind.title())]
     UnsupportedKind {
         /// The file's format.
         kind: FileKind,
@@ -73,11 +73,27 @@ pub(crate) enum Flaw {
 
 impl Flaw {
     pub fn broken(reason: impl ToString) -> Self {
-        Self::Broken(plain(&reason.to_string()))
+        Self::Broken(reason.to_string())
     }
 
     pub fn unsupported(reason: impl ToString) -> Self {
-        Self::Unsupported(plain(&reason.to_string()))
+        Self::Unsupported(reason.to_string())
+    }
+
+    /// For what a decoder complains of. Its own words are about its tables and states, and some are prints of them, which
+    /// helps nobody who sent a file.
+    pub fn damaged() -> Self {
+        Self::broken("its data are damaged")
+    }
+
+    /// For a decoder that ran out of data in a file that is whole by its outer structure.
+    pub fn too_short() -> Self {
+        Self::broken("its picture data end before the picture does")
+    }
+
+    /// For a decoder that was to make more room than a picture of the size takes.
+    pub fn too_greedy() -> Self {
+        Self::broken("it takes more memory than its size explains")
     }
 
     pub fn of(self, kind: FileKind) -> DecodeError {
@@ -87,19 +103,4 @@ impl Flaw {
             Self::Unsupported(reason) => DecodeError::UnsupportedKind { kind, reason },
         }
     }
-}
-
-/// A decoder's words, where they are words: some print their structures instead, which helps nobody who sent a file.
-fn plain(reason: &str) -> String {
-    let reason = reason.trim().trim_end_matches('.');
-    if reason.contains("CRC") {
-        return "a checksum does not fit its data, so that they were changed on their way".to_owned();
-    }
-    let looks_printed =
-        ["{", "}", "::", "Some(", "Error(", "\"", "[strict-mode]"].iter().any(|sign| reason.contains(sign));
-    let is_long = reason.chars().count() > 160;
-    if reason.is_empty() || looks_printed || is_long || reason.contains(char::is_control) {
-        return "its data contradict its format".to_owned();
-    }
-    reason.to_owned()
 }

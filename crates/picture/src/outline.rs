@@ -82,10 +82,7 @@ impl PngHeader {
         /// The compression's window, and some lines.
         const WINDOW: u64 = 256 << 10;
         let line = u64::from(self.size.width) * bytes_a_pixel;
-        let mut outline = Outline::new(self.size, bytes_a_pixel, may_have_alpha, WINDOW + 4 * line);
-        // A gamma takes tables too.
-        outline.scratch += 0;
-        outline
+        Outline::new(self.size, bytes_a_pixel, may_have_alpha, WINDOW + 4 * line)
     }
 }
 
@@ -135,6 +132,8 @@ pub(crate) fn most_within(width: u32, height: u32) -> u64 {
 /// What stands in a JPEG's frame header, and how its scans come.
 pub(crate) struct JpegFrame {
     pub size: Size,
+    /// What each component calls itself.
+    pub names: Vec<u8>,
     /// How often each component is sampled across and down in a unit.
     pub sampling: Vec<(u8, u8)>,
     pub is_progressive: bool,

@@ -73,7 +73,7 @@ fn decoded(kind: FileKind, body: Body, size: Size) -> Result<Decoded, Flaw> {
     match (kind, body) {
         (FileKind::Png, Body::Whole(bytes)) => png::decode(bytes, size, true),
         (FileKind::Png, Body::Endless(bytes)) => png::decode(bytes, size, false),
-        (_, Body::Jpeg { bytes, ended, adobe }) => jpeg::decode(bytes, ended, adobe, size),
+        (_, Body::Jpeg { bytes, ended, is_rgb }) => jpeg::decode(bytes, ended, is_rgb, size),
         (_, Body::Tiff(bytes, fields)) => tiff::decode(bytes, &fields, size),
         (kind, Body::Whole(bytes) | Body::Endless(bytes)) => others::decode(kind, bytes, size),
     }

@@ -11,7 +11,7 @@ mod webp;
 
 use image::metadata::Orientation;
 
-pub(crate) use self::{jpeg::Adobe, png::PngColours, tiff::TiffFields};
+pub(crate) use self::{png::PngColours, tiff::TiffFields};
 use crate::{FileKind, error::Flaw, outline::Outline};
 
 /// What a walk found.
@@ -42,8 +42,8 @@ pub(crate) enum Body<'a> {
     Whole(&'a [u8]),
     /// Bytes that lack the mark of their end, and perhaps more.
     Endless(&'a [u8]),
-    /// A JPEG's, and what Adobe's segment says of its colours.
-    Jpeg { bytes: &'a [u8], ended: bool, adobe: Option<Adobe> },
+    /// A JPEG's, whether they have the mark of their end, and whether three components are red, green and blue.
+    Jpeg { bytes: &'a [u8], ended: bool, is_rgb: bool },
     /// A TIFF's, and what its first directory says.
     Tiff(&'a [u8], TiffFields),
 }

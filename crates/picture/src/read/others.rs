@@ -1,6 +1,6 @@
 //! WebP, GIF and BMP, by the image crate's decoders.
 
-use std::{error::Error, io::Cursor};
+use std::io::Cursor;
 
 use image::{
     ColorType, DynamicImage, ImageDecoder, ImageError, Limits,
@@ -51,12 +51,11 @@ fn limits(size: Size) -> Limits {
     limits
 }
 
-/// What the decoder said, without its own words on the format.
 fn flaw(error: ImageError) -> Flaw {
-    match (&error, error.source()) {
-        (ImageError::IoError(error), _) if error.kind() == std::io::ErrorKind::UnexpectedEof => Flaw::Truncated,
-        (ImageError::Decoding(_), Some(reason)) => Flaw::broken(reason),
-        (ImageError::Unsupported(_), _) => Flaw::unsupported(error),
-        _ => Flaw::broken(error),
+    match error {
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Flaw::too_short(),
+        ImageError::Limits(_) => Flaw::too_greedy(),
+        ImageError::Unsupported(_) => Flaw::unsupported("it is of a kind that is rare"),
+        _ => Flaw::damaged(),
     }
 }

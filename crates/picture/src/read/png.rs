@@ -19,13 +19,8 @@ pub(super) fn decode(bytes: &[u8], size: Size, ended: bool) -> Result<Decoded, F
     if ended {
         return decode_whole(bytes, size);
     }
-    // What the decoder misses then is of the picture.
-    decode_whole(&[bytes, END].concat(), size).map_err(|flaw| if is_shortage(&flaw) { Flaw::Truncated } else { flaw })
-}
-
-/// Whether a picture without its last chunk was refused for the lack of data, and not for wrong ones.
-fn is_shortage(flaw: &Flaw) -> bool {
-    !matches!(flaw, Flaw::Broken(reason) if reason.contains("checksum"))
+    let decoded = decode_whole(&[bytes, END].concat(), size);
+    decoded.map_err(|flaw| if flaw == Flaw::too_short() { Flaw::Truncated } else { flaw })
 }
 
 fn decode_whole(bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
@@ -62,9 +57,12 @@ fn decode_whole(bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
 
 fn flaw(error: DecodingError) -> Flaw {
     match error {
-        DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Flaw::broken("its picture data end before the picture does")
+        DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Flaw::too_short(),
+        DecodingError::LimitsExceeded => Flaw::too_greedy(),
+        // The library has no kind of its own for it.
+        DecodingError::Format(error) if error.to_string().starts_with("CRC error") => {
+            Flaw::broken("a checksum does not fit its data, so that they were changed on their way")
         }
-        other => Flaw::broken(other),
+        _ => Flaw::damaged(),
     }
 }

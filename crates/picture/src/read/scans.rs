@@ -194,6 +194,9 @@ impl Picture {
                 }
             }
         }
+        if !bits.end_as_written() {
+            return None;
+        }
         for &(index, ..) in &scan.components {
             let last = if self.is_progressive && scan.first == 0 { 0 } else { scan.last };
             self.components[index].missing[scan.first..=last].fill(scan.low);
@@ -250,6 +253,13 @@ impl Bits<'_> {
             }
         }
         None
+    }
+
+    /// Whether the last byte is filled up with ones, as every encoder does. Where a file goes on with zeros after it was cut
+    /// off, they are taken for data until every pixel is there.
+    fn end_as_written(&self) -> bool {
+        let rest = (1_u16 << self.count) - 1;
+        if self.count == 0 { self.held != 0 } else { u16::from(self.held) & rest == rest }
     }
 
     /// The next byte is a restart's marker.

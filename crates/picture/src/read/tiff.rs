@@ -49,7 +49,7 @@ pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<De
     let mut result = DecodingResult::U8(Vec::new());
     let layout = decoder.read_image_to_buffer(&mut result).map_err(flaw)?;
     if result.as_buffer(0).as_bytes().len() < layout.complete_len {
-        return Err(Flaw::broken("it takes more memory than its size explains"));
+        return Err(Flaw::too_greedy());
     }
     let is_palette = fields.photometric == PALETTE;
     let mut samples = match result {
@@ -164,14 +164,12 @@ fn limits(size: Size) -> Limits {
 fn flaw(error: TiffError) -> Flaw {
     use tiff::TiffUnsupportedError::{UnknownCompressionMethod, UnsupportedCompressionMethod};
     match error {
-        TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Flaw::broken("its picture data end before the picture does")
-        }
+        TiffError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Flaw::too_short(),
         TiffError::UnsupportedError(UnknownCompressionMethod | UnsupportedCompressionMethod(_)) => {
             Flaw::unsupported("it is compressed in a way that is rare")
         }
         TiffError::UnsupportedError(_) => Flaw::unsupported("its colours are of a kind that is rare"),
-        TiffError::LimitsExceeded => Flaw::broken("it takes more memory than its size explains"),
-        other => Flaw::broken(other),
+        TiffError::LimitsExceeded => Flaw::too_greedy(),
+        _ => Flaw::damaged(),
     }
 }

@@ -9,6 +9,9 @@ use crate::{error::Flaw, outline};
 /// The oldest kind of second header, of OS/2.
 const CORE: u32 = 12;
 
+/// What the decoder goes to.
+const LONGEST_SIDE: u32 = 65_535;
+
 /// How the rows are compressed: not at all, or each pixel by masks.
 const UNCOMPRESSED: [u32; 3] = [0, 3, 6];
 
@@ -31,6 +34,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         // A negative height says that the upper row comes first.
         (Size::new(width.unsigned_abs(), height.unsigned_abs()), bits, rest.u32_le()?)
     };
+    if size.longest_side() > LONGEST_SIDE {
+        return Err(Flaw::unsupported(format!("a side of it is longer than {LONGEST_SIDE} pixels")));
+    }
     if matches!(compression, 4 | 5) {
         return Err(Flaw::unsupported("it holds a JPEG or PNG in a BMP's clothes"));
     }

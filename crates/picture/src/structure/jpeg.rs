@@ -6,13 +6,6 @@ use impasto_recipe::Size;
 use super::{Body, Claim, Rest, Walked, lacks_size};
 use crate::{error::Flaw, exif, outline::JpegFrame};
 
-/// What Adobe's segment says of the colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Adobe {
-    /// 0 for colours as they are, 1 for YCbCr, 2 for YCCK.
-    pub transform: u8,
-}
-
 /// What is gathered on the way.
 #[derive(Default)]
 struct Found<'a> {
@@ -20,7 +13,9 @@ struct Found<'a> {
     exif: Option<&'a [u8]>,
     /// Place, count and bytes of each part.
     profile: Vec<(u8, u8, &'a [u8])>,
-    adobe: Option<Adobe>,
+    is_jfif: bool,
+    /// What Adobe's segment says: 0 for colours as they are, 1 for YCbCr, 2 for YCCK.
+    transform: Option<u8>,
 }
 
 pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
@@ -51,7 +46,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
             },
         }
     };
-    let frame = found.frame.ok_or_else(lacks_size)?;
+    let frame = found.frame.as_ref().ok_or_else(lacks_size)?;
+    let is_rgb = is_rgb(&frame.names, found.is_jfif, found.transform);
     if !has_scan {
         return Err(Flaw::broken("it has no picture data"));
     }
@@ -70,7 +66,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         orientation: found.exif.map_or(Orientation::NoTransforms, exif::orientation),
         claim: profile(found.profile),
         pictures: 1 + u32::from(rest_is_picture),
-        body: Body::Jpeg { bytes: &bytes[start..end.unwrap_or(bytes.len())], ended: end.is_some(), adobe: found.adobe },
+        body: Body::Jpeg { bytes: &bytes[start..end.unwrap_or(bytes.len())], ended: end.is_some(), is_rgb },
     })
 }
 
@@ -88,15 +84,17 @@ impl<'a> Found<'a> {
                     self.profile.push((*place, *count, part));
                 }
             }
-            (_, 0xee) => {
-                if let (Some(b"Adobe"), Some(&transform)) = (segment.get(..5), segment.get(11)) {
-                    self.adobe = Some(Adobe { transform });
-                }
-            }
+            (_, 0xe0) => self.is_jfif |= segment.starts_with(b"JFIF\0"),
+            (_, 0xee) if segment.starts_with(b"Adobe") => self.transform = segment.get(11).copied().or(self.transform),
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether three components are red, green and blue, by the rules of libjpeg.
+fn is_rgb(names: &[u8], is_jfif: bool, transform: Option<u8>) -> bool {
+    !is_jfif && transform.map_or(names == b"RGB", |transform| transform == 0)
 }
 
 /// The parts of the profile in their order.
@@ -133,9 +131,10 @@ fn frame(marker: u8, mut header: Rest) -> Result<JpegFrame, Flaw> {
     if !matches!(components, 1 | 3 | 4) {
         return Err(Flaw::unsupported(format!("it has {components} colour components")));
     }
-    let mut sampling = Vec::with_capacity(components.into());
+    let (mut names, mut sampling) = (Vec::new(), Vec::new());
     for _ in 0..components {
-        let [_, factors, _] = header.array()?;
+        let [name, factors, _] = header.array()?;
+        names.push(name);
         let factors = (factors >> 4, factors & 0xf);
         if !matches!(factors, (1..=4, 1..=4)) {
             return Err(Flaw::broken("a colour component has no pixels"));
@@ -143,7 +142,14 @@ fn frame(marker: u8, mut header: Rest) -> Result<JpegFrame, Flaw> {
         sampling.push(factors);
     }
     let size = Size::new(width.into(), height.into());
-    Ok(JpegFrame { size, sampling, is_progressive: marker == 0xc2, has_partial_scans: false, has_mixed_scans: false })
+    Ok(JpegFrame {
+        size,
+        names,
+        sampling,
+        is_progressive: marker == 0xc2,
+        has_partial_scans: false,
+        has_mixed_scans: false,
+    })
 }
 
 fn segment<'a>(rest: &mut Rest<'a>) -> Result<&'a [u8], Flaw> {
