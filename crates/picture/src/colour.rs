@@ -2,6 +2,7 @@
 
 mod claimed;
 mod table;
+mod tags;
 
 use std::sync::Arc;
 
@@ -43,7 +44,8 @@ impl Conversion {
             max_allowed_clut_size: bytes.len(),
             max_allowed_trc_size: 1 << 16,
         };
-        let profile = ColorProfile::new_from_slice_with_options(bytes, options).map_err(|_| "it is broken")?;
+        let profile = ColorProfile::new_from_slice_with_options(&tags::with_wanted_alone(bytes), options)
+            .map_err(|_| "it is broken")?;
         let wanted = match colours {
             Colours::Grey => DataColorSpace::Gray,
             Colours::Rgb => DataColorSpace::Rgb,
@@ -65,7 +67,7 @@ impl Conversion {
             }
             _ => Self::by(&profile, colours)?,
         };
-        Ok(conversion.map(|conversion| (conversion, name(&profile))))
+        Ok(conversion.map(|conversion| (conversion, name(bytes))))
     }
 
     fn by(profile: &ColorProfile, colours: Colours) -> Result<Option<Self>, Unusable> {
@@ -133,19 +135,10 @@ fn samples(colours: Colours) -> Vec<f32> {
     mixed.chain(greys).collect()
 }
 
-/// What a profile calls itself, in so few plain words that they can stand in a sentence.
-fn name(profile: &ColorProfile) -> String {
-    use moxcms::ProfileText::{Description, Localizable, PlainString};
+/// What a profile calls itself, in so few plain letters that they can stand in a sentence.
+fn name(profile: &[u8]) -> String {
     const LONGEST: usize = 60;
-    let text = match &profile.description {
-        Some(PlainString(text)) => text.as_str(),
-        Some(Localizable(texts)) => {
-            let english = texts.iter().find(|text| text.language == "en").or(texts.first());
-            english.map_or("", |text| text.value.as_str())
-        }
-        Some(Description(text)) => text.ascii_string.as_str(),
-        None => "",
-    };
+    let text = tags::description(profile).unwrap_or_default();
     let printable: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
     let words = printable.trim();
     if words.is_empty() { "those of its colour profile".to_owned() } else { words.to_owned() }

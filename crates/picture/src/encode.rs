@@ -108,8 +108,15 @@ fn png(picture: &Picture, depth: png::BitDepth, samples: &[u8]) -> Result<Vec<u8
     encoder.set_depth(depth);
     encoder.set_compression(png::Compression::Fast);
     encoder.set_filter(png::Filter::Adaptive);
-    // The gamma and the primaries that go with it are written too.
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
+    // Those who do not know that chunk go by these two, which the format's specification gives to go with it.
+    encoder.set_source_gamma(png::ScaledFloat::from_scaled(45_455));
+    encoder.set_source_chromaticities(png::SourceChromaticities {
+        white: [31_270, 32_900].map(png::ScaledFloat::from_scaled).into(),
+        red: [64_000, 33_000].map(png::ScaledFloat::from_scaled).into(),
+        green: [30_000, 60_000].map(png::ScaledFloat::from_scaled).into(),
+        blue: [15_000, 6_000].map(png::ScaledFloat::from_scaled).into(),
+    });
     let mut writer = encoder.write_header()?;
     writer.write_image_data(samples)?;
     writer.finish()?;

@@ -71,8 +71,9 @@ impl<'a> Ifd<'a> {
                 whole = false;
             }
         }
-        let next = u32_at(bytes, start + 2 + ENTRY * count, order).unwrap_or(0);
-        Some((Self { bytes, order, fields, next }, whole))
+        let next = u32_at(bytes, start + 2 + ENTRY * count, order);
+        whole &= next.is_some();
+        Some((Self { bytes, order, fields, next: next.unwrap_or(0) }, whole))
     }
 
     fn field(&self, tag: u16) -> Option<&Field> {

@@ -53,9 +53,9 @@ impl Outline {
 
     /// For a colour profile, the numbers in it, and the tables that are made of it.
     fn conversion(&self) -> u64 {
-        /// A byte of it becomes a float, and that a table's.
-        const GROWTH: u64 = 10;
-        const TABLES: u64 = 6 << 20;
+        /// It is put together and copied, its two tables are read, and one of them becomes floats.
+        const GROWTH: u64 = 9;
+        const TABLES: u64 = 2 << 20;
         if self.profile == 0 { 0 } else { TABLES + GROWTH * self.profile.min(LONGEST_PROFILE) }
     }
 }
@@ -105,6 +105,10 @@ pub(crate) struct TiffPage {
     pub bits: u32,
     pub samples: u32,
     pub is_palette: bool,
+    /// Whether its samples are put into another order or width.
+    pub is_rearranged: bool,
+    /// Whether the file is copied first.
+    pub is_copied: bool,
     /// The pixels of a strip or tile.
     pub part: u64,
     /// The bytes of the longest of them.
@@ -119,7 +123,9 @@ impl TiffPage {
         // Decoded once as the file has it, and once more in the order and width that the rest is made of.
         let part = self.part.saturating_mul(u64::from(self.samples) * bytes_a_sample);
         let work = self.size.pixels().saturating_mul(u64::from(self.samples) * bytes_a_sample);
-        let scratch = work.saturating_add(2 * part).saturating_add(2 * self.longest_part).saturating_add(self.file);
+        let work = if self.is_rearranged { work } else { 0 };
+        let copy = if self.is_copied { self.file } else { 0 };
+        let scratch = work.saturating_add(2 * part).saturating_add(2 * self.longest_part).saturating_add(copy);
         Outline::new(self.size, stored, self.samples > 1, scratch)
     }
 }

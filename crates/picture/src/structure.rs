@@ -11,7 +11,10 @@ mod webp;
 
 use image::metadata::Orientation;
 
-pub(crate) use self::{png::PngColours, tiff::TiffFields};
+pub(crate) use self::{
+    png::{PngColours, compressed_profile},
+    tiff::TiffFields,
+};
 use crate::{FileKind, error::Flaw, outline::Outline};
 
 /// What a walk found.

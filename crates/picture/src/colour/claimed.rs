@@ -13,7 +13,7 @@ use crate::{
     inflate::inflate,
     outline::LONGEST_PROFILE,
     stored::Colours,
-    structure::{Claim, PngColours},
+    structure::{Claim, PngColours, compressed_profile},
 };
 
 /// What makes sRGB of colours by what is claimed of them; none where nothing is to be done.
@@ -66,13 +66,8 @@ fn by_chunks(
 }
 
 fn inflated(chunk: &[u8]) -> Result<Vec<u8>, Unusable> {
-    let end_of_name = chunk.iter().position(|&byte| byte == 0).ok_or("it is broken")?;
-    match &chunk[end_of_name + 1..] {
-        [0, compressed @ ..] => {
-            inflate(compressed, LONGEST_PROFILE as usize).ok_or("it is broken, or larger than 4 MiB")
-        }
-        _ => Err("it is broken"),
-    }
+    let compressed = compressed_profile(chunk).ok_or("it is broken")?;
+    inflate(compressed, LONGEST_PROFILE as usize).ok_or("it is broken, or larger than 4 MiB")
 }
 
 /// By H.273's numbers for primaries, transfer function, matrix and range.

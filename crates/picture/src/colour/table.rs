@@ -182,18 +182,26 @@ struct Grid {
     sides: Vec<usize>,
     /// How far apart neighbours along each dimension are.
     steps: Vec<usize>,
-    nodes: Vec<[f32; 3]>,
+    /// Three numbers each.
+    nodes: Vec<f32>,
 }
 
 impl Grid {
     fn new(sides: Vec<usize>, values: Vec<f32>, outputs: usize) -> Result<Self, Unusable> {
         let count = sides.iter().try_fold(1_usize, |count, &side| count.checked_mul(side));
-        let nodes = values.as_chunks::<3>().0.to_vec();
-        if outputs != 3 || !matches!(sides.len(), 3 | 4) || count != Some(nodes.len()) || nodes.is_empty() {
+        if outputs != 3
+            || !matches!(sides.len(), 3 | 4)
+            || count.and_then(|count| count.checked_mul(3)) != Some(values.len())
+            || values.is_empty()
+        {
             return Err(MALFORMED);
         }
         let steps = (0..sides.len()).map(|place| sides[place + 1..].iter().product()).collect();
-        Ok(Self { sides, steps, nodes })
+        Ok(Self { sides, steps, nodes: values })
+    }
+
+    fn node(&self, place: usize) -> [f32; 3] {
+        [0, 1, 2].map(|channel| self.nodes[3 * place + channel])
     }
 
     /// Between the nodes along the edges of a tetrahedron, and straight along the first of four dimensions, as others do.
@@ -220,11 +228,11 @@ impl Grid {
 
     fn in_tetrahedron(&self, mut node: usize, mut ways: [(f32, usize); 3]) -> [f32; 3] {
         ways.sort_by(|one, other| other.0.total_cmp(&one.0));
-        let mut sum = self.nodes[node].map(|value| value * (1.0 - ways[0].0));
+        let mut sum = self.node(node).map(|value| value * (1.0 - ways[0].0));
         for (place, &(share, step)) in ways.iter().enumerate() {
             node += step;
             let weight = share - ways.get(place + 1).map_or(0.0, |next| next.0);
-            for (sum, value) in sum.iter_mut().zip(self.nodes[node]) {
+            for (sum, value) in sum.iter_mut().zip(self.node(node)) {
                 *sum += weight * value;
             }
         }

@@ -194,7 +194,7 @@ impl Picture {
                 }
             }
         }
-        if !bits.end_as_written() {
+        if bits.goes_on_with_zeros() {
             return None;
         }
         for &(index, ..) in &scan.components {
@@ -255,11 +255,12 @@ impl Bits<'_> {
         None
     }
 
-    /// Whether the last byte is filled up with ones, as every encoder does. Where a file goes on with zeros after it was cut
-    /// off, they are taken for data until every pixel is there.
-    fn end_as_written(&self) -> bool {
+    /// Whether there are zeros in place of data: every encoder fills its last byte up with ones. Where a file goes on with
+    /// zeros after it was cut off, they are taken for data until every pixel is there.
+    fn goes_on_with_zeros(&self) -> bool {
         let rest = (1_u16 << self.count) - 1;
-        if self.count == 0 { self.held != 0 } else { u16::from(self.held) & rest == rest }
+        let ends_with_ones = if self.count == 0 { self.held != 0 } else { u16::from(self.held) & rest == rest };
+        self.bytes.get(self.at) == Some(&0) && !ends_with_ones
     }
 
     /// The next byte is a restart's marker.

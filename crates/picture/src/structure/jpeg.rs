@@ -36,6 +36,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
             0xd9 => break Some(bytes.len() - rest.0.len()),
             // Nothing of this picture: what follows is another's, or no picture's at all.
             0xd8 | 0x02..=0xbf | 0xf0..=0xfd if has_scan => break None,
+            marker if has_scan && starts_frame(marker) => break None,
             marker => match segment(&mut rest) {
                 Ok(segment) => {
                     has_scan |= marker == 0xda;
@@ -72,10 +73,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
 
 impl<'a> Found<'a> {
     fn visit(&mut self, marker: u8, segment: &'a [u8]) -> Result<(), Flaw> {
-        let starts_frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
         match (&mut self.frame, marker) {
-            (None, _) if starts_frame => self.frame = Some(frame(marker, Rest(segment))?),
-            (Some(_), _) if starts_frame => return Err(Flaw::broken("it has two frames in one picture")),
+            (None, _) if starts_frame(marker) => self.frame = Some(frame(marker, Rest(segment))?),
+            (Some(_), _) if starts_frame(marker) => return Err(Flaw::broken("it has two frames in one picture")),
             (Some(frame), 0xda) => frame.scan_of(Rest(segment).array::<1>()?[0]),
             (None, 0xda) => return Err(Flaw::broken("its picture data come before their header")),
             (_, 0xe1) if segment.starts_with(b"Exif\0") => self.exif = self.exif.or(Some(segment)),
@@ -110,6 +110,10 @@ fn profile(mut parts: Vec<(u8, u8, &[u8])>) -> Claim<'_> {
         (1, false) => Claim::Profile(vec![parts[0].2]),
         _ => Claim::Incomplete,
     }
+}
+
+fn starts_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
 }
 
 fn frame(marker: u8, mut header: Rest) -> Result<JpegFrame, Flaw> {

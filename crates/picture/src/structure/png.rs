@@ -4,7 +4,12 @@ use image::metadata::Orientation;
 use impasto_recipe::Size;
 
 use super::{Body, Claim, Rest, Walked, lacks_size};
-use crate::{error::Flaw, exif, inflate::inflate, outline::PngHeader};
+use crate::{
+    error::Flaw,
+    exif,
+    inflate::{inflate, inflated_length},
+    outline::{LONGEST_PROFILE, PngHeader},
+};
 
 /// What a PNG's chunks say of its colours.
 #[derive(Default)]
@@ -64,7 +69,12 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         }
     };
     let mut outline = header.ok_or_else(lacks_size)?.outline(transparent);
-    outline.profile = colours.iccp.map_or(0, |iccp| (iccp.len() as u64).saturating_mul(MOST_INFLATED));
+    let length = |bytes| inflated_length(bytes, LONGEST_PROFILE);
+    outline.profile = colours.iccp.and_then(compressed_profile).map_or(0, length);
+    if colours.cicp.is_some() || colours.gamma.is_some() || colours.chromaticities.is_some() {
+        // Tables are made of them too.
+        outline.profile = outline.profile.max(1);
+    }
     Ok(Walked {
         outline,
         orientation: turned.or(turned_by_text).unwrap_or(Orientation::NoTransforms),
@@ -74,8 +84,11 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     })
 }
 
-/// How many bytes a compressed one may become, by the compression's nature.
-const MOST_INFLATED: u64 = 1032;
+/// The compressed bytes in a chunk with a colour profile.
+pub(crate) fn compressed_profile(chunk: &[u8]) -> Option<&[u8]> {
+    let (_name, rest) = split_at_zero(chunk)?;
+    rest.strip_prefix(&[0])
+}
 
 /// The EXIF data in a text that ImageMagick, exiftool and others wrote before PNG had a chunk for them.
 fn exif_text(name: &[u8; 4], data: &[u8]) -> Option<Vec<u8>> {

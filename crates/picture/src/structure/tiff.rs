@@ -10,6 +10,8 @@ use crate::{
     outline::{TiffPage, most_within},
 };
 
+/// Of which the lowest bit says that it is a smaller copy of another page.
+const KIND_OF_PAGE: u16 = 254;
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
 const BITS: u16 = 258;
@@ -67,7 +69,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let (offsets, lengths) =
         if ifd.count(TILE_OFFSETS) > 0 { (TILE_OFFSETS, TILE_LENGTHS) } else { (STRIP_OFFSETS, STRIP_LENGTHS) };
     const APART: u32 = 2;
-    if offsets == TILE_OFFSETS && ifd.number(PLANES) == Some(APART) {
+    let is_apart = ifd.number(PLANES) == Some(APART);
+    if offsets == TILE_OFFSETS && is_apart {
         return Err(Flaw::unsupported("its channels are stored apart, and in tiles"));
     }
     let longest = longest_part(&ifd, offsets, lengths, bytes.len())?;
@@ -81,6 +84,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         bits,
         samples,
         is_palette: photometric == 3,
+        is_rearranged: is_apart || !matches!(bits, 8 | 16) || samples > 3 || photometric == 3,
+        is_copied: matches!(photometric, 0 | 3),
         part: most_within(part_width, part_height),
         longest_part: longest,
         file: bytes.len() as u64,
@@ -99,7 +104,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         outline,
         orientation: exif::of_ifd(&ifd),
         claim: profile.map_or(Claim::Nothing, |profile| Claim::Profile(vec![profile])),
-        pictures: 1 + u32::from(ifd.following().is_some()),
+        pictures: 1 + u32::from(ifd.following().is_some_and(|next| next.number(KIND_OF_PAGE).unwrap_or(0) & 1 == 0)),
         body: Body::Tiff(bytes, fields),
     })
 }

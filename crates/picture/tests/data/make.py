@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the files in this folder. Usage: pip install numpy pillow; python make.py"""
+"""Makes the files in this folder but for sheet/, which sheet.py makes.
+Usage: pip install numpy pillow; apt install libjpeg-turbo-progs; python make.py"""
 import io
+import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +110,24 @@ def make_pictures():
         print(name, len(data), image.mode, image.size, image.convert("RGB").getpixel((image.width // 4, image.height // 4)))
 
 
+def make_scans():
+    """JPEGs of one scan a component, and one whose light has fewer pixels than its colours."""
+    with tempfile.NamedTemporaryFile(suffix=".txt") as scans, tempfile.NamedTemporaryFile(suffix=".ppm") as picture:
+        Path(scans.name).write_text("0;\n1;\n2;\n")
+        Image.fromarray(quarters(COLOURS)).save(picture.name)
+        for name, sampling, options in [
+            ("scans_420.jpg", "2x2,1x1,1x1", ["-scans", scans.name]),
+            ("scans_422.jpg", "2x1,1x1,1x1", ["-scans", scans.name]),
+            ("scans_440.jpg", "1x2,1x1,1x1", ["-scans", scans.name]),
+            ("scans_444.jpg", "1x1,1x1,1x1", ["-scans", scans.name]),
+            ("small_luma.jpg", "1x1,2x2,2x2", []),
+        ]:
+            command = ["cjpeg", "-quality", "95", "-sample", sampling, *options, picture.name]
+            data = subprocess.run(command, check=True, capture_output=True).stdout
+            (HERE / name).write_bytes(data)
+            print(name, len(data))
+
+
 # tests/resize.rs has the same list.
 RESIZED = [(5, 4), (29, 20), (13, 4), (40, 3), (1, 1), (12, 9)]
 
@@ -127,4 +148,5 @@ def make_resized():
 
 if __name__ == "__main__":
     make_pictures()
+    make_scans()
     make_resized()
