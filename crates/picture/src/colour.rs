@@ -44,7 +44,7 @@ impl Conversion {
             max_allowed_clut_size: bytes.len(),
             max_allowed_trc_size: 1 << 16,
         };
-        let profile = ColorProfile::new_from_slice_with_options(&tags::with_wanted_alone(bytes), options)
+        let mut profile = ColorProfile::new_from_slice_with_options(&tags::with_wanted_alone(bytes), options)
             .map_err(|_| "it is broken")?;
         let wanted = match colours {
             Colours::Grey => DataColorSpace::Gray,
@@ -57,6 +57,10 @@ impl Conversion {
         use ProfileClass::{ColorSpace, DisplayDevice, InputDevice, OutputDevice};
         if !matches!(profile.profile_class, ColorSpace | DisplayDevice | InputDevice | OutputDevice) {
             return Err("it is not a profile for pictures");
+        }
+        if let (DataColorSpace::Lab, Some(lightness)) = (profile.pcs, &profile.gray_trc) {
+            profile.gray_trc = Some(table::light_of(lightness)?);
+            profile.pcs = DataColorSpace::Xyz;
         }
         // A profile of one table means it for every intent.
         let lut = profile.lut_a_to_b_colorimetric.as_ref().or(profile.lut_a_to_b_perceptual.as_ref());

@@ -210,3 +210,14 @@ fn a_profile_that_cannot_be_used_is_passed_over_and_said() {
     assert_eq!(hdr.len(), 2, "{hdr:?}");
     assert!(hdr[0].contains("HDR"), "{hdr:?}");
 }
+
+/// As libjpeg has it: what counts is what comes before the first frame.
+#[test]
+fn a_jpeg_with_marks_before_its_first_picture_is_read() {
+    let limits = DecodeLimits::default();
+    let file = stored("baseline.jpg");
+    let picture = Picture::decode(&file, &limits).unwrap();
+    for before in [b"\xff\xd8".as_slice(), b"\xff\xd8\xff\xd9"] {
+        assert_eq!(Picture::decode(&[before, &file].concat(), &limits).as_ref(), Ok(&picture));
+    }
+}

@@ -123,6 +123,18 @@ impl Shared {
     }
 }
 
+/// A curve to lightness as one to light, which is all that the library knows of greys.
+pub(super) fn light_of(lightness: &ToneReprCurve) -> Result<ToneReprCurve, Unusable> {
+    const COUNT: u16 = 4096;
+    let curve = Curve::new(lightness)?;
+    let light = |place| {
+        let [_, light, _] =
+            Shared::Lab.to_xyz([curve.at(f32::from(place) / f32::from(COUNT - 1)), 128.0 / 255.0, 128.0 / 255.0]);
+        (light.clamp(0.0, 1.0) * f32::from(u16::MAX)).round() as u16
+    };
+    Ok(ToneReprCurve::Lut((0..COUNT).map(light).collect()))
+}
+
 /// Values at even distances; none where what goes in comes out.
 struct Curve(Vec<f32>);
 

@@ -1,6 +1,9 @@
 //! Where a JPEG's picture ends that has no end mark: its scans are counted through, block by block, without making pixels
 //! of them.
 
+mod bits;
+
+use self::bits::{Bits, Scan, Table};
 use crate::error::Flaw;
 
 /// The place after the last scan; the file was cut off where the scans do not bring every pixel to its full precision.
@@ -35,23 +38,6 @@ struct Component {
     missing: [u8; 64],
     /// Of each block, which coefficients are not zero.
     set: Vec<u64>,
-}
-
-/// A Huffman code.
-struct Table {
-    /// Of each length: the first code, how many there are, and where their symbols begin.
-    lengths: [(u32, u32, usize); 16],
-    symbols: Vec<u8>,
-}
-
-/// What a scan brings.
-struct Scan {
-    /// Which components, and their tables.
-    components: Vec<(usize, usize, usize)>,
-    first: usize,
-    last: usize,
-    high: u8,
-    low: u8,
 }
 
 const NOTHING_YET: u8 = u8::MAX;
@@ -157,7 +143,7 @@ impl Picture {
 
     /// Counts through the data of a scan, from `start`; where it ends.
     fn run(&mut self, scan: &Scan, bytes: &[u8], start: usize) -> Option<usize> {
-        let mut bits = Bits { bytes, at: start, held: 0, count: 0 };
+        let mut bits = Bits::new(bytes, start);
         let is_alone = scan.components.len() == 1;
         let (most_across, most_down) = self.most();
         let units = if is_alone {
@@ -207,130 +193,5 @@ impl Picture {
     fn is_complete(&self) -> bool {
         let is_complete = |component: &Component| component.missing.iter().all(|&missing| missing == 0);
         !self.components.is_empty() && self.components.iter().all(is_complete)
-    }
-}
-
-/// The bits of a scan.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    held: u8,
-    count: u8,
-}
-
-impl Bits<'_> {
-    fn bit(&mut self) -> Option<u32> {
-        if self.count == 0 {
-            self.held = *self.bytes.get(self.at)?;
-            if self.held == 0xff {
-                // A marker, where it is not stuffed.
-                if *self.bytes.get(self.at + 1)? != 0 {
-                    return None;
-                }
-                self.at += 1;
-            }
-            self.at += 1;
-            self.count = 8;
-        }
-        self.count -= 1;
-        Some(u32::from(self.held >> self.count & 1))
-    }
-
-    fn number(&mut self, length: u8) -> Option<u32> {
-        (0..length).try_fold(0, |number, _| Some(number << 1 | self.bit()?))
-    }
-
-    fn skip(&mut self, length: u8) -> Option<()> {
-        if length > 16 { None } else { self.number(length).map(|_| ()) }
-    }
-
-    fn symbol(&mut self, table: &Table) -> Option<u8> {
-        let mut code = 0;
-        for &(first, count, symbols) in &table.lengths {
-            code = code << 1 | self.bit()?;
-            if code >= first && code - first < count {
-                return table.symbols.get(symbols + (code - first) as usize).copied();
-            }
-        }
-        None
-    }
-
-    /// Whether there are zeros in place of data: every encoder fills its last byte up with ones. Where a file goes on with
-    /// zeros after it was cut off, they are taken for data until every pixel is there.
-    fn goes_on_with_zeros(&self) -> bool {
-        let rest = (1_u16 << self.count) - 1;
-        let ends_with_ones = if self.count == 0 { self.held != 0 } else { u16::from(self.held) & rest == rest };
-        self.bytes.get(self.at) == Some(&0) && !ends_with_ones
-    }
-
-    /// The next byte is a restart's marker.
-    fn restart(&mut self) -> Option<()> {
-        self.count = 0;
-        let marker_at = self.at + self.bytes.get(self.at..)?.iter().position(|&byte| byte != 0xff)?;
-        let is_restart = marker_at > self.at && matches!(self.bytes[marker_at], 0xd0..=0xd7);
-        self.at = marker_at + 1;
-        is_restart.then_some(())
-    }
-
-    /// All coefficients of a block but the first.
-    fn sequential(&mut self, table: &Table) -> Option<()> {
-        let mut place = 1;
-        while place < 64 {
-            let symbol = self.symbol(table)?;
-            let (run, length) = (symbol >> 4, symbol & 15);
-            if length == 0 && run < 15 {
-                break;
-            }
-            self.skip(length)?;
-            place += usize::from(run) + 1;
-        }
-        (place <= 64).then_some(())
-    }
-
-    /// Some bits of some coefficients of a block.
-    fn progressive(&mut self, table: &Table, scan: &Scan, set: &mut u64, run_of_ends: &mut u32) -> Option<()> {
-        let mut place = scan.first;
-        if *run_of_ends == 0 {
-            while place <= scan.last {
-                let symbol = self.symbol(table)?;
-                let (run, length) = (symbol >> 4, symbol & 15);
-                if length == 0 && run < 15 {
-                    *run_of_ends = (1 << run) + self.number(run)?;
-                    break;
-                }
-                self.skip(length)?;
-                place = if scan.high == 0 { place + usize::from(run) } else { self.refine(scan, *set, place, run)? };
-                if place > scan.last && length > 0 {
-                    return None;
-                }
-                if length > 0 {
-                    *set |= 1 << place;
-                }
-                place += 1;
-            }
-        }
-        if *run_of_ends > 0 {
-            if scan.high > 0 {
-                let rest = (place..=scan.last).filter(|&place| *set >> place & 1 == 1).count();
-                (0..rest).try_for_each(|_| self.skip(1))?;
-            }
-            *run_of_ends -= 1;
-        }
-        Some(())
-    }
-
-    /// The place after a run of zeros, on the way to which what is set already gets a bit each.
-    fn refine(&mut self, scan: &Scan, set: u64, mut place: usize, mut run: u8) -> Option<usize> {
-        while place <= scan.last {
-            if set >> place & 1 == 1 {
-                self.skip(1)?;
-            } else if run == 0 {
-                break;
-            } else {
-                run -= 1;
-            }
-            place += 1;
-        }
-        Some(place)
     }
 }

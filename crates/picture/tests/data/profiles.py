@@ -78,8 +78,8 @@ def matrix(name, columns, trc):
     return profile(name, b"RGB ", {**tags, b"rTRC": trc, b"gTRC": trc, b"bTRC": trc})
 
 
-def grey(name, trc):
-    return profile(name, b"GRAY", {b"kTRC": trc})
+def grey(name, trc, pcs=b"XYZ "):
+    return profile(name, b"GRAY", {b"kTRC": trc}, pcs=pcs)
 
 
 def lab(xyz):
@@ -138,6 +138,7 @@ PROFILES = {
     "lut_v4": profile("A table of version 4", b"RGB ", {b"A2B0": table_v4(5, light(ADOBE, 2.0))}, pcs=b"Lab ", kind=b"scnr", version=0x04200000),
     "grey": grey("Grey of gamma 1.8", gamma(1.8)),
     "dot_gain": grey("Dot gain", curve(lambda v: v ** 1.4, 64)),
+    "lightness": grey("Lightness", gamma(1), pcs=b"Lab "),
     "cmyk16": profile("Inks", b"CMYK", {b"A2B0": table(4, 4, inks, 2)}, pcs=b"Lab ", kind=b"prtr"),
     "cmyk8": profile("Inks of bytes", b"CMYK", {b"A2B0": table(4, 4, inks, 1)}, pcs=b"Lab ", kind=b"prtr"),
 }

@@ -105,7 +105,7 @@ def in_every_format():
             add(f"{name}_16.tif", tiff(RGB * np.uint16(257), photometric="rgb", compression="zlib", predictor=True, iccprofile=icc), seen)
             rgba = np.concatenate([RGB, cells(ALPHA)[..., None]], -1)
             add(f"{name}_alpha.png", png(rgba, iccp(icc)), seen, ALPHA)
-    for name in ("grey", "dot_gain"):
+    for name in ("grey", "dot_gain", "lightness"):
         icc = PROFILES[name]
         seen = managed(GREYS, "L", icc)
         add(f"{name}.png", png(GREY, iccp(icc)), seen)
