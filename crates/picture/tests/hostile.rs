@@ -126,6 +126,24 @@ fn zeros_instead_of_the_end_are_a_file_cut_off() {
     }
 }
 
+/// What walks down into it would run out of stack.
+#[test]
+fn frames_within_frames_are_not_walked_into() {
+    let depth = 200_000_u32;
+    let mut chunks = Vec::new();
+    for inner in (0..depth).rev() {
+        chunks.extend(b"ANMF");
+        chunks.extend((16 + 24 * inner).to_le_bytes());
+        chunks.extend([0; 16]);
+    }
+    let mut file = b"RIFF".to_vec();
+    let header = [b"WEBPVP8X\x0a\0\0\0\x02\0\0\0".as_slice(), &[0; 6]].concat();
+    file.extend(((header.len() + chunks.len()) as u32).to_le_bytes());
+    file.extend(header);
+    file.extend(chunks);
+    assert!(decode(&file).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 

@@ -26,6 +26,7 @@ struct Picture {
     /// By class (0 for the first coefficient, 1 for the others) and number.
     tables: [[Option<Table>; 4]; 2],
     restart_interval: usize,
+    scans: usize,
     /// After the last scan that was whole.
     end: usize,
 }
@@ -39,6 +40,9 @@ struct Component {
     /// Of each block, which coefficients are not zero.
     set: Vec<u64>,
 }
+
+/// As many as the decoder goes through.
+const MOST_SCANS: usize = 100;
 
 const NOTHING_YET: u8 = u8::MAX;
 
@@ -58,6 +62,11 @@ impl Picture {
             0xc4 => self.huffman(data)?,
             0xdd => self.restart_interval = usize::from(u16::from_be_bytes(*data.first_chunk()?)),
             0xda => {
+                // Each takes its time by the size of the picture, even if it is of a few bytes.
+                self.scans += 1;
+                if self.scans > MOST_SCANS {
+                    return None;
+                }
                 let scan = self.scan(data)?;
                 let end = self.run(&scan, bytes, end)?;
                 self.end = end;

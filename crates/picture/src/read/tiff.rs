@@ -115,7 +115,8 @@ fn coloured(numbers: &Samples, palette: &[u16], bits: u8) -> Result<Samples, Fla
     };
     let count = palette.len() / 3;
     // Some writers give bytes where words are asked for.
-    let widen = |value: u16| if palette.iter().all(|&value| value < 256) { value * 257 } else { value };
+    let are_bytes = palette.iter().all(|&value| value < 256);
+    let widen = |value: u16| if are_bytes { value * 257 } else { value };
     let colours: Vec<[u16; 3]> =
         (0..count).map(|place| [0, 1, 2].map(|channel| widen(palette[channel * count + place]))).collect();
     let mut samples = Vec::with_capacity(3 * numbers.len());

@@ -25,7 +25,7 @@ pub(crate) struct PngColours<'a> {
     pub chromaticities: Option<[u32; 8]>,
 }
 
-/// The most bytes that EXIF data in a compressed text may grow to.
+/// The most bytes that a text with EXIF data may have, or grow to.
 const LONGEST_TEXT: usize = 256 << 10;
 
 pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
@@ -61,8 +61,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
                 colours.chromaticities = numbers.try_into().ok();
             }
             b"eXIf" => turned = turned.or(Some(exif::orientation(data))),
-            b"tEXt" | b"zTXt" | b"iTXt" if turned_by_text.is_none() => {
-                turned_by_text = exif_text(&name, data).map(|data| exif::orientation(&data));
+            // The first alone: thousands of them could each grow to the limit.
+            b"tEXt" | b"zTXt" | b"iTXt" if turned_by_text.is_none() && is_exif_text(data) => {
+                turned_by_text = Some(exif_text(&name, data).map(|data| exif::orientation(&data)));
             }
             b"IEND" => break Body::Whole(bytes),
             _ => {}
@@ -77,7 +78,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     }
     Ok(Walked {
         outline,
-        orientation: turned.or(turned_by_text).unwrap_or(Orientation::NoTransforms),
+        orientation: turned.or(turned_by_text.flatten()).unwrap_or(Orientation::NoTransforms),
         claim: Claim::Png(colours),
         pictures: frames,
         body,
@@ -92,8 +93,8 @@ pub(crate) fn compressed_profile(chunk: &[u8]) -> Option<&[u8]> {
 
 /// The EXIF data in a text that ImageMagick, exiftool and others wrote before PNG had a chunk for them.
 fn exif_text(name: &[u8; 4], data: &[u8]) -> Option<Vec<u8>> {
-    let (keyword, rest) = split_at_zero(data)?;
-    if !matches!(keyword, b"Raw profile type exif" | b"Raw profile type APP1") {
+    let (_keyword, rest) = split_at_zero(data)?;
+    if rest.len() > LONGEST_TEXT {
         return None;
     }
     let text = match name {
@@ -107,6 +108,10 @@ fn exif_text(name: &[u8; 4], data: &[u8]) -> Option<Vec<u8>> {
         }
     };
     exif::from_hexadecimal(&text)
+}
+
+fn is_exif_text(data: &[u8]) -> bool {
+    [b"Raw profile type exif\0", b"Raw profile type APP1\0"].iter().any(|keyword| data.starts_with(*keyword))
 }
 
 fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -32,6 +32,9 @@ const PROFILE: u16 = 34675;
 const DNG_VERSION: u16 = 50706;
 const CFA_PATTERN: u16 = 33422;
 
+/// Three channels of as many colours as 16 bits can number.
+const LONGEST_MAP: usize = 3 << 16;
+
 /// What a decoder of TIFF has to be told.
 pub(crate) struct TiffFields {
     /// What the samples mean, as the format numbers it.
@@ -98,7 +101,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         photometric_at: ifd.place(PHOTOMETRIC).unwrap_or_default(),
         little_end_first: ifd.order() == crate::ifd::Order::LittleEndFirst,
         extra: ifd.number(EXTRA_SAMPLES),
-        palette: ifd.numbers(COLOUR_MAP).map_or_else(Vec::new, |map| map.map(|value| value as u16).collect()),
+        palette: ifd
+            .numbers(COLOUR_MAP)
+            .map_or_else(Vec::new, |map| map.take(LONGEST_MAP).map(|value| value as u16).collect()),
     };
     Ok(Walked {
         outline,

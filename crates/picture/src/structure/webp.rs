@@ -21,7 +21,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let mut riff = Rest(rest.take(length)?);
     riff.take(4)?;
     let (mut stream, mut besides) = (WebpStream::default(), Besides::default());
-    visit_chunks(riff, &mut stream, &mut besides)?;
+    visit_chunks(riff, false, &mut stream, &mut besides)?;
     let mut outline = stream.outline().ok_or_else(lacks_size)?;
     outline.profile = besides.profile.map_or(0, |profile| profile.len() as u64);
     Ok(Walked {
@@ -34,7 +34,13 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
 }
 
 /// Takes the first size for the canvas, and holds every frame to it: the decoder makes room for a frame by its own header.
-fn visit_chunks<'a>(mut chunks: Rest<'a>, stream: &mut WebpStream, besides: &mut Besides<'a>) -> Result<(), Flaw> {
+/// There is no frame within a frame, however deep a file would have them.
+fn visit_chunks<'a>(
+    mut chunks: Rest<'a>,
+    is_within_frame: bool,
+    stream: &mut WebpStream,
+    besides: &mut Besides<'a>,
+) -> Result<(), Flaw> {
     while !chunks.0.is_empty() {
         let (name, length) = (chunks.take(4)?, chunks.u32_le()? as usize);
         let data = chunks.take(length)?;
@@ -59,11 +65,11 @@ fn visit_chunks<'a>(mut chunks: Rest<'a>, stream: &mut WebpStream, besides: &mut
                 stream.has_alpha |= stream.canvas.is_none() && sides >> 28 & 1 != 0;
                 Some(Size::new((sides & 0x3fff) + 1, ((sides >> 14) & 0x3fff) + 1))
             }
-            b"ANMF" => {
+            b"ANMF" if !is_within_frame => {
                 values.take(16)?;
                 stream.is_animated = true;
                 besides.frames += 1;
-                visit_chunks(values, stream, besides)?;
+                visit_chunks(values, true, stream, besides)?;
                 None
             }
             b"ICCP" => {
