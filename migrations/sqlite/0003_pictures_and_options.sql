@@ -4,7 +4,8 @@ ALTER TABLE jobs ADD COLUMN style_masks TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE jobs ADD COLUMN initial TEXT;
 ALTER TABLE jobs ADD COLUMN result_16 TEXT;
 
--- What recipes left to the objective, and to the backbone that was found, is written out.
+-- What recipes left to the objective, and to the backbone that was found, is written out. Of a job that
+-- no worker has begun, nothing tells what `auto` would have found: it gets the network that is always there.
 UPDATE jobs SET recipe = json_set(recipe,
     '$.backbone', CASE coalesce(json_extract(fingerprint, '$.backbone'), json_extract(recipe, '$.backbone'))
         WHEN 'vgg19' THEN 'vgg19' ELSE 'vgg16' END,

@@ -18,7 +18,8 @@ pub(crate) fn with_colours_of(painted: &Picture, photograph: &Picture) -> Pictur
         let chroma = photograph.map(|value| value - luminance);
         let (lowest, highest) =
             (chroma.iter().fold(0f32, |a, &b| a.min(b)), chroma.iter().fold(0f32, |a, &b| a.max(b)));
-        let painted = self::luminance(painted).clamp(-lowest, 1.0 - highest);
+        // Not by `clamp`, which panics where rounding puts the two ends in the wrong order.
+        let painted = self::luminance(painted).min(1.0 - highest).max(-lowest);
         chroma.map(|value| value + painted)
     });
     // Two pictures of one size, and no value further from [0, 1] than rounding brings it.
@@ -65,7 +66,9 @@ const LEAST_VARIANCE: f64 = (0.125 / 255.0) * (0.125 / 255.0);
 impl Statistics {
     /// `None` where no pixel counts.
     fn of(picture: &Picture, mask: Option<&Mask>) -> Option<Self> {
-        let weight = |number: usize| mask.map_or(1.0, |mask| f64::from(mask.values()[number]));
+        let value = |mask: Option<&Mask>, number: usize| mask.map_or(1.0, |mask| f64::from(mask.values()[number]));
+        // What is transparent has no colour to speak of.
+        let weight = |number: usize| value(mask, number) * value(picture.alpha(), number);
         let colours = || {
             let colours = picture.rgb().as_chunks::<3>().0.iter().enumerate();
             colours.map(|(number, colour)| (weight(number), colour.map(f64::from)))
@@ -188,15 +191,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_transparent_is_not_matched() {
+        let size = bluish().size();
+        let left: Vec<f32> = (0..size.pixels()).map(|n| if n % 40 < 10 { 1.0 } else { 0.0 }).collect();
+        let left = Mask::new(size, left).unwrap();
+        let (of_logo, of_part) = (bluish().with_alpha(left.clone()), bluish());
+        let logo = matched(&reddish(), None, &of_logo, None);
+        let part = matched(&reddish(), None, &of_part, Some(&left));
+        assert!(logo.rgb().iter().zip(part.rgb()).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+
+    #[test]
     fn chroma_is_the_photographs_whatever_is_painted() {
+        // With a channel at either end, there is one luminance alone that makes a colour that can be shown.
+        let saturated = picture(|n| [1.0, (n % 256.0) / 255.0, 0.0]);
         for painted in [reddish(), picture(|_| [0.0; 3]), picture(|_| [1.0; 3])] {
-            let coloured = with_colours_of(&painted, &bluish());
-            for (colour, photograph) in coloured.rgb().as_chunks::<3>().0.iter().zip(bluish().rgb().as_chunks::<3>().0)
-            {
-                for channel in 0..3 {
-                    let have = colour[channel] - luminance(colour);
-                    let want = photograph[channel] - luminance(photograph);
-                    assert!((have - want).abs() < 1e-5, "{have} for {want}");
+            for photograph in [bluish(), saturated.clone()] {
+                let coloured = with_colours_of(&painted, &photograph);
+                let pixels = coloured.rgb().as_chunks::<3>().0.iter().zip(photograph.rgb().as_chunks::<3>().0);
+                for (colour, photograph) in pixels {
+                    for channel in 0..3 {
+                        let have = colour[channel] - luminance(colour);
+                        let want = photograph[channel] - luminance(photograph);
+                        assert!((have - want).abs() < 1e-5, "{have} for {want}");
+                    }
                 }
             }
         }

@@ -20,7 +20,7 @@ impl Finish {
     /// For pictures of the size of `photograph`.
     pub fn new(recipe: &Recipe, subject: &Subject, photograph: &Picture) -> Self {
         let keeps_colours = recipe.colours == Colours::Content;
-        let cover = subject.cover(photograph.size());
+        let cover = subject.cover(recipe, photograph.size());
         Self {
             photograph: (keeps_colours || cover.is_some()).then(|| photograph.clone()),
             keeps_colours,

@@ -104,10 +104,10 @@ impl Engine {
         &self,
         recipe: &Recipe,
         subject: &Subject,
-        from: Option<&Checkpoint>,
+        from: Option<Checkpoint>,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, EngineError> {
-        if let Some(checkpoint) = from {
+        if let Some(checkpoint) = &from {
             checkpoint.fits(recipe, &self.fingerprint)?;
         }
         self.on_threads(|| Run { engine: self, recipe, subject }.to_the_end(from, observer))
@@ -165,8 +165,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn to_the_end(&self, from: Option<&Checkpoint>, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
-        let first_stage = from.map_or(Position::START, Checkpoint::position).stage;
+    fn to_the_end(&self, from: Option<Checkpoint>, observer: &mut dyn Observer) -> Result<Outcome, EngineError> {
+        let first_stage = from.as_ref().map_or(Position::START, Checkpoint::position).stage;
         let mut from = from;
         let mut painted: Option<Picture> = None;
         for (number, stage) in (1..).zip(&self.recipe.stages).filter(|&(number, _)| number >= first_stage) {
@@ -199,7 +199,7 @@ impl Run<'_> {
         number: u32,
         stage: Stage,
         painted: Option<Picture>,
-        from: Option<&Checkpoint>,
+        from: Option<Checkpoint>,
     ) -> Result<StageRun<'_>, EngineError> {
         let device = &self.engine.device;
         let canvas = Canvas::new(stage.size, self.recipe.objective);
@@ -269,7 +269,7 @@ impl Run<'_> {
     fn style_for(&self, stage: Size, style: &Style, weight: f64) -> Result<WeighedStyle, EngineError> {
         let canvas = Canvas::without_margin(self.recipe.style_size(style.picture.size(), stage));
         let image = self.image_of(&style.picture, canvas)?;
-        Ok(WeighedStyle { image, mask: style.part.as_ref().map(|mask| on_canvas(mask, canvas)), weight })
+        Ok(WeighedStyle { image, style_mask: style.style_mask.as_ref().map(|mask| on_canvas(mask, canvas)), weight })
     }
 
     fn snapshot<'b>(&'b self, run: &'b StageRun<'_>) -> Snapshot<'b> {

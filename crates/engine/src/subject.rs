@@ -25,14 +25,14 @@ pub struct Style {
     /// The picture.
     pub picture: Picture,
     /// Where on the result it applies, if not everywhere; of any size.
-    pub region: Option<Mask>,
+    pub mask: Option<Mask>,
     /// Which part of it counts, if not all of it; of any size.
-    pub part: Option<Mask>,
+    pub style_mask: Option<Mask>,
 }
 
 impl From<Picture> for Style {
     fn from(picture: Picture) -> Self {
-        Self { picture, region: None, part: None }
+        Self { picture, mask: None, style_mask: None }
     }
 }
 
@@ -52,19 +52,19 @@ impl Subject {
     pub fn add_style(&mut self, recipe: &Recipe, style: Style) {
         let size = recipe.largest_style_size(style.picture.size());
         let picture = brought_to(size, style.picture.laid_on_white(), recipe);
-        let part = style.part.map(|mask| mask.resized(picture.size()));
-        let region = style.region.map(|mask| {
+        let style_mask = style.style_mask.map(|mask| mask.resized(picture.size()));
+        let mask = style.mask.map(|mask| {
             let size = recipe.largest_content_size(mask.size());
             if size == mask.size() { mask } else { mask.resized(size) }
         });
         let picture = match recipe.colours {
             Colours::Matched => {
-                let theirs = region.as_ref().map(|mask| mask.resized(self.content.size()));
-                colours::matched(&picture, part.as_ref(), &self.content, theirs.as_ref())
+                let mask = mask.as_ref().map(|mask| mask.resized(self.content.size()));
+                colours::matched(&picture, style_mask.as_ref(), &self.content, mask.as_ref())
             }
             Colours::Style | Colours::Content => picture,
         };
-        self.styles.push(Style { picture, region, part });
+        self.styles.push(Style { picture, mask, style_mask });
     }
 
     /// The picture to start from.
@@ -73,15 +73,21 @@ impl Subject {
         self.initial = Some(brought_to(first, initial, recipe));
     }
 
+    /// The styles that count, with what they count.
+    fn counting<'a>(&'a self, recipe: &'a Recipe) -> impl Iterator<Item = (&'a Style, f64)> {
+        let styles = self.styles.iter().zip(recipe.style_weights.iter().copied());
+        styles.filter(|(_, weight)| *weight > 0.0)
+    }
+
     /// How much of each pixel of a stage is painted, where not everything is: what the masks of all styles make together.
-    pub(crate) fn cover(&self, size: Size) -> Option<Mask> {
+    pub(crate) fn cover(&self, recipe: &Recipe, size: Size) -> Option<Mask> {
         let mut sum: Option<Vec<f32>> = None;
-        for style in &self.styles {
+        for (style, _) in self.counting(recipe) {
             // A style without a mask covers everything.
-            let region = style.region.as_ref()?.resized(size);
+            let mask = style.mask.as_ref()?.resized(size);
             sum = Some(match sum {
-                None => region.values().to_vec(),
-                Some(sum) => sum.iter().zip(region.values()).map(|(sum, more)| (sum + more).min(1.0)).collect(),
+                None => mask.values().to_vec(),
+                Some(sum) => sum.iter().zip(mask.values()).map(|(sum, more)| (sum + more).min(1.0)).collect(),
             });
         }
         let mask = Mask::new(size, sum?);
@@ -99,27 +105,23 @@ impl Subject {
         canvas: Canvas,
         mut look: impl FnMut(&Style, f64) -> Result<WeighedStyle, E>,
     ) -> Result<Vec<Region>, E> {
-        let styles = || self.styles.iter().zip(&recipe.style_weights);
-        let everywhere: Vec<_> = styles().filter(|(style, _)| style.region.is_none()).collect();
-        if everywhere.len() == self.styles.len() {
-            let styles =
-                everywhere.into_iter().map(|(style, &weight)| look(style, weight)).collect::<Result<_, _>>()?;
+        let (masked, everywhere): (Vec<_>, Vec<_>) = self.counting(recipe).partition(|(style, _)| style.mask.is_some());
+        if masked.is_empty() {
+            let styles = everywhere.into_iter().map(|(style, weight)| look(style, weight)).collect::<Result<_, _>>()?;
             return Ok(vec![Region { mask: None, weight: 1.0, styles }]);
         }
         let usual = 1.0 / self.styles.len() as f64;
         let mut regions = Vec::new();
-        let sum: f64 = everywhere.iter().map(|(_, weight)| **weight).sum();
-        if sum > 0.0 {
+        if !everywhere.is_empty() {
+            let sum: f64 = everywhere.iter().map(|(_, weight)| weight).sum();
             let weight = sum / (usual * everywhere.len() as f64);
             let styles = everywhere.into_iter().map(|(style, weight)| look(style, weight / sum));
             regions.push(Region { mask: None, weight, styles: styles.collect::<Result<_, _>>()? });
         }
-        for (style, weight) in styles() {
-            if let Some(region) = &style.region {
-                let mask = on_canvas(region, canvas);
-                let weight = mask.mean() * weight / usual;
-                regions.push(Region { mask: Some(mask), weight, styles: vec![look(style, 1.0)?] });
-            }
+        for (style, weight) in masked {
+            let mask = style.mask.as_ref().map(|mask| on_canvas(mask, canvas));
+            let area = mask.as_ref().map_or(1.0, PixelMask::mean);
+            regions.push(Region { mask, weight: area * weight / usual, styles: vec![look(style, 1.0)?] });
         }
         Ok(regions)
     }

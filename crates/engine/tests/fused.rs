@@ -66,9 +66,9 @@ fn three_regions((height, width): (usize, usize)) -> Vec<Region> {
     };
     let style = |seed, (height, width), weight| {
         let part = mask(height, width, &|row, _| if row < height / 2 { 1.0 } else { 0.25 });
-        WeighedStyle { image: noise(seed, (height, width)), mask: part, weight }
+        WeighedStyle { image: noise(seed, (height, width)), style_mask: part, weight }
     };
-    let plain = |seed, size, weight| WeighedStyle { image: noise(seed, size), mask: None, weight };
+    let plain = |seed, size, weight| WeighedStyle { image: noise(seed, size), style_mask: None, weight };
     vec![
         Region { mask: None, weight: 0.8, styles: vec![plain(11, (33, 48), 0.7), plain(12, (21, 19), 0.3)] },
         Region {

@@ -87,7 +87,7 @@ fn the_styles_gradient_in_regions_is_that_of_pytorch() {
         Some(PixelMask { height, width, values })
     };
     let as_it_is = |value| value;
-    let style = |image: &str, mask| vec![WeighedStyle { image: at(image), mask, weight: 1.0 }];
+    let style = |image: &str, mask| vec![WeighedStyle { image: at(image), style_mask: mask, weight: 1.0 }];
     let regions = [
         Region { mask: mask(&as_it_is, "mask"), weight: 0.75, styles: style("style", mask(&as_it_is, "style_mask")) },
         Region { mask: mask(&|value| 1.0 - value, "mask"), weight: 0.5, styles: style("content", None) },

@@ -46,7 +46,7 @@ fn two_regions() -> Vec<Region> {
         let values = (0..height * width).map(|place| (place % width) as f32 / width as f32).collect();
         Some(PixelMask { height, width, values })
     };
-    let style = WeighedStyle { image: noise(13, 25, 30), mask: mask(25, 30), weight: 1.0 };
+    let style = WeighedStyle { image: noise(13, 25, 30), style_mask: mask(25, 30), weight: 1.0 };
     let mut regions = one_region();
     regions.push(Region { mask: mask(HEIGHT, WIDTH), weight: 0.6, styles: vec![style] });
     regions

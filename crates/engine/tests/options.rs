@@ -156,7 +156,7 @@ fn what_no_mask_covers_stays_the_photograph() {
     let values = (0..SIZE.height).flat_map(|_| (0..SIZE.width).map(|x| soft(x as f32)));
     let mask = Mask::new(SIZE, values.collect()).unwrap();
     for start in ["content", "noise"] {
-        let style = Style { picture: painting(), region: Some(mask.clone()), part: None };
+        let style = Style { picture: painting(), mask: Some(mask.clone()), style_mask: None };
         let masked = paint_subject(&with(&[("init", start)]), photograph(), vec![style]);
         let photograph = photograph();
         let differs = |from: u32, to: u32| {
@@ -183,8 +183,8 @@ fn two_styles_share_a_picture_as_their_masks_say() {
     });
     let styles = || {
         vec![
-            Style { picture: painting(), region: half(true), part: None },
-            Style { picture: blue.clone(), region: half(false), part: None },
+            Style { picture: painting(), mask: half(true), style_mask: None },
+            Style { picture: blue.clone(), mask: half(false), style_mask: None },
         ]
     };
     let both = paint_subject(&with(&[("strength", "0.8")]), photograph(), styles());
@@ -208,7 +208,7 @@ fn only_the_masked_part_of_a_painting_counts() {
         Some(Mask::new(Size::new(64, 64), values.collect()).unwrap())
     };
     let redness = |part| {
-        let style = Style { picture: two.clone(), region: None, part };
+        let style = Style { picture: two.clone(), mask: None, style_mask: part };
         let [red, green, _] = mean_colour(&paint_subject(&with(&[("strength", "0.8")]), photograph(), vec![style]));
         red - green
     };

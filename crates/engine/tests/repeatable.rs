@@ -133,16 +133,16 @@ fn elaborate(optimiser: &str, objective: &str) -> Recipe {
 
 /// With masks of every kind, and transparent in places.
 fn elaborate_subject(recipe: &Recipe) -> Subject {
-    let mask = |seed: u64, size: Size| {
+    let drawn = |seed: u64, size: Size| {
         let mut numbers = SplitMix64(seed);
         Mask::new(size, (0..size.pixels()).map(|_| (numbers.next_f64() * 2.0 - 0.5).clamp(0.0, 1.0) as f32).collect())
     };
-    let content = picture(1, Size::new(51, 38)).with_alpha(mask(6, Size::new(9, 9)).unwrap());
+    let content = picture(1, Size::new(51, 38)).with_alpha(drawn(6, Size::new(9, 9)).unwrap());
     let mut subject = Subject::new(recipe, content);
     let (first, second) = (picture(2, Size::new(40, 33)), picture(3, Size::new(20, 61)));
-    let (region, part) = (mask(7, Size::new(7, 5)).ok(), mask(8, Size::new(30, 30)).ok());
-    subject.add_style(recipe, Style { picture: first, region, part });
-    subject.add_style(recipe, Style { picture: second, region: mask(9, Size::new(60, 50)).ok(), part: None });
+    let (mask, style_mask) = (drawn(7, Size::new(7, 5)).ok(), drawn(8, Size::new(30, 30)).ok());
+    subject.add_style(recipe, Style { picture: first, mask, style_mask });
+    subject.add_style(recipe, Style { picture: second, mask: drawn(9, Size::new(60, 50)).ok(), style_mask: None });
     subject
 }
 
@@ -172,8 +172,7 @@ fn goes_on_from_any_epoch(engine: &Engine, recipe: &Recipe, subject: &Subject) {
         let checkpoint = Checkpoint::decode(&file_of(checkpoint)).unwrap();
         assert_eq!(checkpoint.position(), Position { stage, epoch });
         let mut listener = Listener::default();
-        let Outcome::Finished(resumed) = engine.paint(recipe, subject, Some(&checkpoint), &mut listener).unwrap()
-        else {
+        let Outcome::Finished(resumed) = engine.paint(recipe, subject, Some(checkpoint), &mut listener).unwrap() else {
             panic!("nobody stopped it")
         };
         assert!(bytes_of(&resumed) == picture, "{name} from {stage}:{epoch}");
@@ -190,7 +189,7 @@ fn goes_on_from_any_epoch(engine: &Engine, recipe: &Recipe, subject: &Subject) {
 fn a_checkpoint_of_another_optimiser_is_refused() {
     let engine = engine(2);
     let (checkpoint, _) = stopped_at(&engine, &two_stages_by("lbfgs", "relative"), 1, 2);
-    let refused = engine.paint(&two_stages("relative"), &subject(), Some(&checkpoint), &mut Listener::default());
+    let refused = engine.paint(&two_stages("relative"), &subject(), Some(checkpoint), &mut Listener::default());
     assert!(matches!(refused, Err(EngineError::Checkpoint(CheckpointError::OtherRecipe { .. }))));
 }
 
@@ -236,7 +235,7 @@ fn a_checkpoint_of_another_backbone_or_recipe_is_refused() {
     let recipe = two_stages("relative");
     let (checkpoint, _) = stopped_at(&engine(2), &recipe, 1, 2);
     let refused = |engine: &Engine, recipe: &Recipe| {
-        engine.paint(recipe, &subject(), Some(&checkpoint), &mut Listener::default()).unwrap_err()
+        engine.paint(recipe, &subject(), Some(checkpoint.clone()), &mut Listener::default()).unwrap_err()
     };
     let other = refused(&engine_of(2, 5, Precision::F32), &recipe);
     assert!(matches!(other, EngineError::Checkpoint(CheckpointError::OtherFingerprint { .. })), "{other}");
@@ -304,7 +303,7 @@ fn a_checkpoint_whose_picture_does_not_fit_its_image_is_refused() {
     let mut smaller = bytes.clone();
     smaller[place..][..5].copy_from_slice(b"23x18");
     let smaller = Checkpoint::decode(&smaller).unwrap();
-    let refused = engine(2).paint(&two_stages("relative"), &subject(), Some(&smaller), &mut Listener::default());
+    let refused = engine(2).paint(&two_stages("relative"), &subject(), Some(smaller), &mut Listener::default());
     assert!(matches!(refused, Err(EngineError::Checkpoint(CheckpointError::OtherRecipe { .. }))));
 }
 

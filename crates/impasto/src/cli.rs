@@ -27,7 +27,7 @@ pub enum Command {
     Serve(ServeArguments),
     /// Run one worker on the jobs of a data folder.
     Worker(WorkerArguments),
-    /// Paint one picture, without a service.
+    /// Paint a picture, or every picture of a folder, without a service.
     Stylize(Box<StylizeArguments>),
     /// Measure the seconds an epoch takes.
     Bench(BenchArguments),

@@ -44,11 +44,7 @@ impl Picture {
     /// Where a side is longer than the format can express.
     pub fn encode(&self, encoding: impl Into<Encoding>) -> Result<Vec<u8>, EncodeError> {
         let Encoding { format, quality } = encoding.into();
-        let size = self.size();
-        let limit = longest_side(format);
-        if size.longest_side() > limit {
-            return Err(EncodeError::TooLarge { format, size, limit });
-        }
+        format.check_size(self.size())?;
         let written = match format {
             Format::Png => png(self, png::BitDepth::Eight, &self.samples(to_byte)).map_err(|error| error.to_string()),
             Format::Png16 => png(self, png::BitDepth::Sixteen, &big_end_first(&self.samples(to_word)))
@@ -136,11 +132,25 @@ fn big_end_first(samples: &[u16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
 }
 
-/// In pixels, by the width of the fields of the format's header.
-const fn longest_side(format: Format) -> u32 {
-    match format {
-        Format::Png | Format::Png16 | Format::Tiff => i32::MAX as u32,
-        Format::Jpeg => u16::MAX as u32,
-        Format::WebP => 1 << 14,
+impl Format {
+    /// Whether the format can express a picture of this size.
+    ///
+    /// # Errors
+    /// Where a side is longer than that.
+    pub fn check_size(self, size: Size) -> Result<(), EncodeError> {
+        let limit = self.longest_side();
+        if size.longest_side() > limit {
+            return Err(EncodeError::TooLarge { format: self, size, limit });
+        }
+        Ok(())
+    }
+
+    /// In pixels, by the width of the fields of the format's header.
+    const fn longest_side(self) -> u32 {
+        match self {
+            Self::Png | Self::Png16 | Self::Tiff => i32::MAX as u32,
+            Self::Jpeg => u16::MAX as u32,
+            Self::WebP => 1 << 14,
+        }
     }
 }

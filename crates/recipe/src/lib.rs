@@ -12,6 +12,7 @@ mod options;
 mod preset;
 mod progress;
 mod recipe;
+mod resolve;
 mod size;
 mod style_fit;
 mod time_left;

@@ -66,9 +66,9 @@ fn try_paint(
     let recipe = &commission.recipe;
     let mut subject = Subject::new(recipe, decode("content", &commission.content)?);
     for (number, style) in commission.styles.iter().enumerate() {
-        let region = decode_mask("mask", &commission.masks, number)?;
-        let part = decode_mask("style_mask", &commission.style_masks, number)?;
-        subject.add_style(recipe, Style { picture: decode("style", style)?, region, part });
+        let mask = decode_mask("mask", &commission.masks, number)?;
+        let style_mask = decode_mask("style_mask", &commission.style_masks, number)?;
+        subject.add_style(recipe, Style { picture: decode("style", style)?, mask, style_mask });
     }
     if let Some(initial) = &commission.initial {
         subject.start_from(recipe, decode("initial", initial)?);
@@ -80,7 +80,7 @@ fn try_paint(
     let begins = Report::Begins { fingerprint: engine.fingerprint().clone(), from_scratch };
     drop(commission.reports.blocking_send(begins));
     let mut scribe = Scribe::new(commission, pulse, checkpoint_seconds);
-    match engine.paint(recipe, &subject, checkpoint.as_ref(), &mut scribe) {
+    match engine.paint(recipe, &subject, checkpoint, &mut scribe) {
         Ok(Outcome::Finished(picture)) => {
             let (png, png_16) = (encode(&picture, Format::Png)?, encode(&picture, Format::Png16)?);
             Ok(End::Finished(Results { png, png_16 }))

@@ -7,14 +7,15 @@ use super::PixelMask;
 /// Below this a target has no energy worth dividing by: a black picture's.
 pub(crate) const LEAST_ENERGY: f64 = 1e-12;
 
-/// How much each pixel of features counts: (1, h*w), and the sum of it; nothing where all count the same.
+/// How much each pixel of features counts: (1, h*w), and the sum of it; nothing where all count the same. (Gatys et al. 2017
+/// call it a guidance channel.)
 #[derive(Debug, Clone)]
-pub(crate) struct Weights {
+pub(crate) struct Guidance {
     of_pixels: Option<Tensor>,
     sum: f64,
 }
 
-impl Weights {
+impl Guidance {
     /// All of the pixels of features (c, h*w) count the same.
     pub fn even(features: &Tensor) -> Result<Self> {
         Ok(Self { of_pixels: None, sum: features.dim(1)? as f64 })
@@ -29,7 +30,7 @@ impl Weights {
 
     /// Each pixel of features (c, h*w) times what it counts.
     fn apply(&self, features: &Tensor) -> Result<Tensor> {
-        self.of_pixels.as_ref().map_or_else(|| Ok(features.clone()), |weights| features.broadcast_mul(weights))
+        self.of_pixels.as_ref().map_or_else(|| Ok(features.clone()), |pixels| features.broadcast_mul(pixels))
     }
 
     /// The mean of each channel: (c, 1).
@@ -104,10 +105,10 @@ struct MomentTargets {
 
 impl StyleStatistics {
     /// Of features (c, h*w).
-    pub fn of(features: &Tensor, weights: &Weights) -> Result<Self> {
-        let mean = weights.mean(features)?;
-        let variance = weights.mean(&features.broadcast_sub(&mean)?.sqr()?)?;
-        Ok(Self { gram: weights.gram(features)?, square_of_mean: mean.sqr()?, mean, variance })
+    pub fn of(features: &Tensor, guidance: &Guidance) -> Result<Self> {
+        let mean = guidance.mean(features)?;
+        let variance = guidance.mean(&features.broadcast_sub(&mean)?.sqr()?)?;
+        Ok(Self { gram: guidance.gram(features)?, square_of_mean: mean.sqr()?, mean, variance })
     }
 
     /// Their sum, each times its weight.
@@ -151,26 +152,26 @@ impl StyleTarget {
     }
 
     /// The distance of features (c, h*w), and its gradient with respect to them.
-    pub fn distance(&self, features: &Tensor, weights: &Weights) -> Result<(Tensor, Tensor)> {
-        let (distance, by_gram) = self.gram.distance(&weights.gram(features)?)?;
+    pub fn distance(&self, features: &Tensor, guidance: &Guidance) -> Result<(Tensor, Tensor)> {
+        let (distance, by_gram) = self.gram.distance(&guidance.gram(features)?)?;
         // G = F W F^T / n is symmetric and so is dL/dG, hence dL/dF = 2 dL/dG F W / n.
-        let by_features = weights.apply(&(by_gram.matmul(features)? * (2.0 / weights.count(features)?))?)?;
+        let by_features = guidance.apply(&(by_gram.matmul(features)? * (2.0 / guidance.count(features)?))?)?;
         let Some(moments) = &self.moments else { return Ok((distance, by_features)) };
-        let (of_moments, by_moments) = moments.distance(features, weights)?;
+        let (of_moments, by_moments) = moments.distance(features, guidance)?;
         Ok(((distance + of_moments)?, (by_features + by_moments)?))
     }
 }
 
 impl MomentTargets {
-    fn distance(&self, features: &Tensor, weights: &Weights) -> Result<(Tensor, Tensor)> {
-        let mean = weights.mean(features)?;
+    fn distance(&self, features: &Tensor, guidance: &Guidance) -> Result<(Tensor, Tensor)> {
+        let mean = guidance.mean(features)?;
         let centred = features.broadcast_sub(&mean)?;
-        let deviation = (weights.mean(&centred.sqr()?)? + self.floor)?.sqrt()?;
+        let deviation = (guidance.mean(&centred.sqr()?)? + self.floor)?.sqrt()?;
         let (of_mean, by_mean) = self.mean.distance(&mean)?;
         let (of_deviation, by_deviation) = self.deviation.distance(&deviation)?;
         // d(mean)/dF = W/w, and d(deviation)/dF = (F - mean) W / (w deviation).
         let by_features = centred.broadcast_mul(&(by_deviation / deviation)?)?.broadcast_add(&by_mean)?;
-        Ok(((of_mean + of_deviation)?, (weights.apply(&by_features)? / weights.sum)?))
+        Ok(((of_mean + of_deviation)?, (guidance.apply(&by_features)? / guidance.sum)?))
     }
 }
 

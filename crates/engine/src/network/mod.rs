@@ -36,7 +36,7 @@ pub struct WeighedStyle {
     /// (1, 3, height, width), normalised; of any size.
     pub image: Tensor,
     /// Which of its pixels count, if not all of them; of its size.
-    pub mask: Option<PixelMask>,
+    pub style_mask: Option<PixelMask>,
     /// Its part of the target statistics.
     pub weight: f64,
 }

@@ -11,7 +11,7 @@ use impasto_recipe::PoolingChoice;
 
 use super::{
     Aim, Backend, FeatureNetwork, PixelMask, Region, TermWeights, Terms, WeighedStyle,
-    losses::{StyleStatistics, StyleTarget, Target, Weights},
+    losses::{Guidance, StyleStatistics, StyleTarget, Target},
     pooling,
     taps::Taps,
 };
@@ -99,8 +99,9 @@ impl Backend for PlainNetwork {
 
     fn aim(&self, aim: &Aim<'_>) -> Result<Box<dyn FeatureNetwork>> {
         let chain = Chain { taps: Taps::new(self.architecture, aim)?, layers: self.layers.clone() };
-        let contents = chain.content_targets(aim.content)?;
-        let regions = aim.regions.iter().map(|region| chain.region(region)).collect::<Result<_>>()?;
+        let outputs = chain.forward(aim.content)?;
+        let contents = chain.content_targets(&outputs)?;
+        let regions = aim.regions.iter().map(|region| chain.region(region, &outputs)).collect::<Result<_>>()?;
         Ok(Box::new(AimedNetwork { chain, weights: aim.weights, contents, regions }))
     }
 }
@@ -160,8 +161,7 @@ impl Chain {
     }
 
     /// What the content is held against, layer by layer.
-    fn content_targets(&self, image: &Tensor) -> Result<Vec<Option<Target>>> {
-        let outputs = self.forward(image)?;
+    fn content_targets(&self, outputs: &[Tensor]) -> Result<Vec<Option<Target>>> {
         let target = |(number, output): (usize, &Tensor)| match self.taps.content(number) {
             Some(_) => Target::new(self.tapped(output)?, self.taps.relative()).map(Some),
             None => Ok(None),
@@ -169,20 +169,26 @@ impl Chain {
         outputs.iter().enumerate().map(target).collect()
     }
 
-    /// What a region is held against.
-    fn region(&self, region: &Region) -> Result<AimedRegion> {
+    /// What a region is held against, on images whose features are like `contents`.
+    fn region(&self, region: &Region, contents: &[Tensor]) -> Result<AimedRegion> {
         let styles = region.styles.iter();
         let statistics = styles.map(|style| self.style_statistics(style)).collect::<Result<Vec<_>>>()?;
-        let targets = (0..self.taps.depth()).map(|number| {
+        let look = |(number, output): (usize, &Tensor)| {
+            if self.taps.style(number).is_none() {
+                return Ok(None);
+            }
             // Where a mask leaves nothing of a style, the others stand for it.
             let seen = statistics.iter().zip(&region.styles).filter(|(_, style)| style.weight > 0.0);
             let seen: Vec<_> = seen.filter_map(|(own, style)| Some((own[number].as_ref()?, style.weight))).collect();
             let all: f64 = seen.iter().map(|(_, weight)| weight).sum();
             let shares = seen.into_iter().map(|(own, weight)| (own, weight / all));
             let want = StyleStatistics::weighed(shares)?;
-            want.map(|want| StyleTarget::new(want, self.taps.relative())).transpose()
-        });
-        Ok(AimedRegion { weight: region.weight, mask: region.mask.clone(), targets: targets.collect::<Result<_>>()? })
+            let target = want.map(|want| StyleTarget::new(want, self.taps.relative())).transpose()?;
+            let guidance = self.guidance(region.mask.as_ref(), number, &self.tapped(output)?)?;
+            Ok(guidance.zip(target))
+        };
+        let looks = contents.iter().enumerate().map(look).collect::<Result<_>>()?;
+        Ok(AimedRegion { weight: region.weight, looks })
     }
 
     /// Layer by layer, where the style is compared and the style's mask leaves something of it.
@@ -193,17 +199,17 @@ impl Chain {
                 return Ok(None);
             }
             let features = self.tapped(output)?;
-            let weights = self.weights(style.mask.as_ref(), number, &features)?;
-            weights.map(|weights| StyleStatistics::of(&features, &weights)).transpose()
+            let guidance = self.guidance(style.style_mask.as_ref(), number, &features)?;
+            guidance.map(|guidance| StyleStatistics::of(&features, &guidance)).transpose()
         };
         outputs.iter().enumerate().map(statistics).collect()
     }
 
     /// How much each pixel of a layer's features counts; `None` where nothing is left of them.
-    fn weights(&self, mask: Option<&PixelMask>, number: usize, features: &Tensor) -> Result<Option<Weights>> {
+    fn guidance(&self, mask: Option<&PixelMask>, number: usize, features: &Tensor) -> Result<Option<Guidance>> {
         match mask {
-            Some(mask) => Weights::of_mask(&mask.at_block(self.taps.block(number)), features),
-            None => Weights::even(features).map(Some),
+            Some(mask) => Guidance::of_mask(&mask.at_block(self.taps.block(number)), features),
+            None => Guidance::even(features).map(Some),
         }
     }
 }
@@ -230,9 +236,8 @@ struct AimedNetwork {
 /// A region with its targets.
 struct AimedRegion {
     weight: f64,
-    mask: Option<PixelMask>,
-    /// One for each layer.
-    targets: Vec<Option<StyleTarget>>,
+    /// Layer by layer, which pixels count and what their style is held against; nothing where no pixel does.
+    looks: Vec<Option<(Guidance, StyleTarget)>>,
 }
 
 /// What the losses say at the layers that they look at.
@@ -261,10 +266,11 @@ impl AimedNetwork {
                 gradient = (gradient + (by_features * (weight * self.weights.content))?)?;
             }
             for region in &self.regions {
-                let (Some(weight), Some(target)) = (taps.style(number), &region.targets[number]) else { continue };
-                let Some(weights) = self.chain.weights(region.mask.as_ref(), number, &features)? else { continue };
+                let (Some(weight), Some((guidance, target))) = (taps.style(number), &region.looks[number]) else {
+                    continue;
+                };
                 let weight = weight * region.weight;
-                let (distance, by_features) = target.distance(&features, &weights)?;
+                let (distance, by_features) = target.distance(&features, guidance)?;
                 terms.style = (terms.style + (distance * weight)?)?;
                 gradient = (gradient + (by_features * (weight * self.weights.style))?)?;
             }

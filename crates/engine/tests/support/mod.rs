@@ -66,7 +66,7 @@ pub fn aim<'a>(looks: &'a Recipe, content: &'a Tensor, regions: &'a [Region], we
 
 /// One region that is all of the image, and its styles with what they count.
 pub fn everywhere(styles: impl IntoIterator<Item = (Tensor, f64)>) -> Vec<Region> {
-    let styles = styles.into_iter().map(|(image, weight)| WeighedStyle { image, mask: None, weight });
+    let styles = styles.into_iter().map(|(image, weight)| WeighedStyle { image, style_mask: None, weight });
     vec![Region { mask: None, weight: 1.0, styles: styles.collect() }]
 }
 

@@ -29,7 +29,7 @@ pub struct RecipeArguments {
     /// What becomes of the photograph's transparency: keep it, or lay it on white [default: keep].
     #[arg(long, value_name = "keep|white")]
     alpha: Option<String>,
-    /// What to start from: content, noise, or picture (--initial) [default: content].
+    /// What to start from: content, noise, or picture [default: content; picture with --initial].
     #[arg(long)]
     init: Option<String>,
     /// What noise is made of; the same number makes the same noise [default: 0].

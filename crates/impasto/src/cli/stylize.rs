@@ -19,14 +19,14 @@ pub struct StylizeArguments {
     #[arg(short, long, value_name = "FILE|DIR")]
     pub output: PathBuf,
     /// A grey picture that says where a style applies, white being all of it: the first for the first style, and so on. What no
-    /// mask covers stays the photograph.
+    /// mask covers stays the photograph; a style without a mask applies everywhere.
     #[arg(long, value_name = "FILE")]
     pub mask: Vec<PathBuf>,
     /// A grey picture that says which part of a style counts, in the same order.
     #[arg(long, value_name = "FILE")]
     pub style_mask: Vec<PathBuf>,
     /// A picture to start from in place of the photograph, such as an earlier result. Of a preset's stages only those that are
-    /// larger are painted.
+    /// larger are painted, and the last one in any case.
     #[arg(long, value_name = "FILE")]
     pub initial: Option<PathBuf>,
     /// Save to this file on the way, and go on from it where it is there; Ctrl-C saves before it ends. It is deleted once the

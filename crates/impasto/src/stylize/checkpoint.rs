@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use impasto_engine::{Checkpoint, Snapshot};
 
-use super::output::beside;
+use super::output::{beside, place};
 
 /// Where a run is saved.
 pub struct CheckpointFile {
@@ -27,8 +27,9 @@ const SAVES_COST_A: u32 = 10;
 impl CheckpointFile {
     /// Tries the place.
     pub fn at(path: &Path, label: String) -> anyhow::Result<Self> {
-        drop(beside(path)?);
-        Ok(Self { path: path.to_owned(), label, last_save: Instant::now(), last_save_took: Duration::ZERO })
+        let path = place(path)?;
+        drop(beside(&path)?);
+        Ok(Self { path, label, last_save: Instant::now(), last_save_took: Duration::ZERO })
     }
 
     /// What was saved there, if anything was.
@@ -65,7 +66,7 @@ impl CheckpointFile {
             file.write_all(&piece).with_context(cannot)?;
         }
         file.as_file().sync_all().with_context(cannot)?;
-        file.persist(&self.path).with_context(cannot)?;
+        file.persist(&self.path).map_err(|refused| refused.error).with_context(cannot)?;
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! A whole folder of pictures, one after the other.
 
 use std::{
-    collections::HashMap,
-    ffi::OsString,
+    collections::HashSet,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -21,14 +21,11 @@ pub fn paint_all(studio: &mut Studio<'_>, arguments: &StylizeArguments) -> anyho
     let (from, to) = (&arguments.content, &arguments.output);
     let format = arguments.format.unwrap_or(Format::Png);
     let encoding = studio.encoding(format)?;
-    std::fs::create_dir_all(to).with_context(|| format!("the folder {} cannot be made", to.display()))?;
-    ensure!(
-        from.canonicalize()? != to.canonicalize()?,
-        "{} is the folder of the pictures too: give another",
-        to.display()
-    );
     let pictures = pictures_in(from)?;
     ensure!(!pictures.is_empty(), "there is no picture in {}", from.display());
+    let made = std::fs::create_dir_all(to).and_then(|()| Ok((from.canonicalize()?, to.canonicalize()?)));
+    let (from, to) = made.with_context(|| format!("the folder {} cannot be made", to.display()))?;
+    ensure!(from != to, "{} is the folder of the pictures too: give another", arguments.output.display());
     let names = result_names(&pictures, format);
     let mut failures = Vec::new();
     for (number, (picture, name)) in pictures.iter().zip(names).enumerate() {
@@ -36,7 +33,7 @@ pub fn paint_all(studio: &mut Studio<'_>, arguments: &StylizeArguments) -> anyho
         let painted = Output::at(&to.join(name)).and_then(|output| studio.paint(picture, output, encoding));
         match painted {
             Ok(Painted::Finished) => {}
-            Ok(Painted::Interrupted) => return Ok(Painted::Interrupted),
+            Ok(ended @ (Painted::Interrupted | Painted::Unheard)) => return Ok(ended),
             Err(error) => {
                 eprintln!("{error:#}");
                 failures.push(format!("\n  {error:#}"));
@@ -72,20 +69,15 @@ fn is_picture(path: &Path) -> bool {
     read.is_err() || !matches!(impasto_picture::Picture::memory_need(&start), Err(DecodeError::NotAPicture))
 }
 
-/// Each picture's name with the format's ending; where several would have one name, with their own ending before it.
+/// Each picture's name with the format's ending; with their own endings before it, where two would have one name otherwise.
 fn result_names(pictures: &[PathBuf], format: Format) -> Vec<OsString> {
-    let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_owned();
-    let mut times: HashMap<OsString, usize> = HashMap::new();
-    for picture in pictures {
-        *times.entry(stem(picture)).or_default() += 1;
-    }
-    let name = |picture: &PathBuf| {
-        let own =
-            if times[&stem(picture)] > 1 { picture.file_name().unwrap_or_default().to_owned() } else { stem(picture) };
-        let mut name = own;
+    let named = |name: Option<&OsStr>| {
+        let mut name = name.unwrap_or_default().to_owned();
         name.push(".");
         name.push(format.extension());
         name
     };
-    pictures.iter().map(name).collect()
+    let short: Vec<OsString> = pictures.iter().map(|picture| named(picture.file_stem())).collect();
+    let all_differ = short.iter().collect::<HashSet<_>>().len() == short.len();
+    if all_differ { short } else { pictures.iter().map(|picture| named(picture.file_name())).collect() }
 }

@@ -2,11 +2,11 @@
 
 use std::{
     fs::File,
-    io::{Seek, SeekFrom, Write},
+    io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use impasto_picture::{Encoding, Format, Picture};
 use impasto_recipe::Size;
 use tempfile::{Builder, NamedTempFile};
@@ -21,43 +21,75 @@ pub struct Output {
 impl Output {
     /// Tries the place `path`.
     pub fn at(path: &Path) -> anyhow::Result<Self> {
-        // What a link points to is replaced, and not the link.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        ensure!(!path.is_dir(), "{} is a folder: give the name of a file", path.display());
-        ensure!(!path.exists() || path.is_file(), "{} is not a file: results are written to files", path.display());
+        let path = place(path)?;
         let file = beside(&path)?;
         Ok(Self { path, file })
     }
 
-    /// Makes sure of the space for a picture of this size.
+    /// Makes sure that a picture of this size can be written.
     pub fn reserve(&mut self, size: Size, format: Format) -> anyhow::Result<()> {
+        let place = self.path.display();
+        format.check_size(size).with_context(|| place.to_string())?;
         // As much as a lossless format takes at the worst: four channels, in 16 bits if the format has them, and a little.
-        let bytes = size.pixels().saturating_mul(if matches!(format, Format::Png16 | Format::Tiff) { 8 } else { 4 })
-            + (64 << 10);
+        let bytes_a_pixel = if matches!(format, Format::Png16 | Format::Tiff) { 8 } else { 4 };
+        let bytes = size.pixels().saturating_mul(bytes_a_pixel) + (64 << 10);
         fill(self.file.as_file_mut(), bytes)
-            .with_context(|| format!("{} cannot be written: there is no room for {bytes} bytes", self.path.display()))
+            .with_context(|| format!("{place} cannot be written: there is no room for {bytes} bytes"))
+    }
+
+    /// Whether `path` leads to the same place, by whatever way.
+    pub fn is_at(&self, path: &Path) -> bool {
+        resolved(path) == resolved(&self.path)
+    }
+
+    /// What is there until the result has its name.
+    pub fn unfinished(&self) -> &Path {
+        self.file.path()
     }
 
     /// Writes the picture, under its name in the end.
     pub fn write(mut self, picture: &Picture, encoding: Encoding) -> anyhow::Result<()> {
         let bytes = picture.encode(encoding)?;
-        let path = self.path.display().to_string();
-        let cannot = || format!("{path} cannot be written");
-        overwrite(self.file.as_file_mut(), &bytes).with_context(cannot)?;
-        self.file.persist(&self.path).with_context(cannot)?;
-        Ok(())
+        let place = self.path.display();
+        overwrite(self.file.as_file_mut(), &bytes).with_context(|| format!("{place} cannot be written"))?;
+        let Err(refused) = self.file.persist(&self.path) else { return Ok(()) };
+        // The work is worth more than its name.
+        match refused.file.keep() {
+            Ok((_, kept)) => bail!("{place} cannot be written: {}; the result is in {}", refused.error, kept.display()),
+            Err(_) => bail!("{place} cannot be written: {}", refused.error),
+        }
     }
 }
 
-/// A file without a name of its own yet, where `path` will be.
+/// The file that a path means: what a link points to is replaced, and not the link.
+pub fn place(path: &Path) -> anyhow::Result<PathBuf> {
+    let told = path.display();
+    ensure!(!path.as_os_str().as_encoded_bytes().ends_with(b"/"), "{told} names a folder: give the name of a file");
+    let Ok(place) = path.canonicalize() else {
+        ensure!(
+            path.symlink_metadata().is_err(),
+            "{told} is a link that leads nowhere: delete it, or give another name"
+        );
+        return Ok(path.to_owned());
+    };
+    ensure!(!place.is_dir(), "{told} is a folder: give the name of a file");
+    ensure!(place.is_file(), "{told} is not a file: results are written to files");
+    Ok(place)
+}
+
+/// A path that goes through no link and no `..`, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let through_folder = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(through_folder).unwrap_or_else(|| path.to_owned())
+}
+
+/// A file that is yet to be named `path`, beside it.
 pub fn beside(path: &Path) -> anyhow::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     ensure!(folder.is_dir(), "{} cannot be written: there is no folder {}", path.display(), folder.display());
-    let mut prefix = std::ffi::OsString::from(".");
-    prefix.push(path.file_name().unwrap_or_default());
-    prefix.push(".");
     let mut builder = Builder::new();
-    builder.prefix(&prefix);
+    builder.prefix(".impasto-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -67,9 +99,9 @@ pub fn beside(path: &Path) -> anyhow::Result<NamedTempFile> {
     builder.tempfile_in(folder).with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// Zeros, which a file system cannot take back.
+/// Zeros, for which most file systems set room aside.
 fn fill(file: &mut File, bytes: u64) -> std::io::Result<()> {
-    std::io::copy(&mut std::io::Read::take(std::io::repeat(0), bytes), file)?;
+    std::io::copy(&mut std::io::repeat(0).take(bytes), file)?;
     file.sync_data()
 }
 

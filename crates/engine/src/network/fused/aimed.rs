@@ -55,15 +55,13 @@ impl<K: Kernels> AimedNetwork<K> {
         let Self { layers, taps, kernels, passes, weights, contents, regions, spare } = self;
         with_numbers(image, |image| passes.forward(&layers[..taps.depth()], kernels, image))?;
         let mut verdict = Verdict { content: 0.0, style: 0.0, by_style: Vec::new() };
-        for number in 0..taps.depth() {
-            if let (Some(weight), Some(target)) = (taps.content(number), &contents[number]) {
+        for (number, content) in contents.iter().enumerate() {
+            if let (Some(weight), Some(target)) = (taps.content(number), content) {
                 verdict.content += weight * target.distance(passes.features(number));
             }
             let of_region = |region: &AimedRegion| {
-                taps.style(number)?;
-                let features = passes.features(number);
                 let (distance, gradient) =
-                    region.distance((number, taps), &**kernels, features, spare, weights.style)?;
+                    region.distance((number, taps), &**kernels, passes.features(number), spare, weights.style)?;
                 verdict.style += distance;
                 Some(gradient)
             };

@@ -12,8 +12,8 @@ use super::super::{
 /// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
 const CHUNK: usize = 4096;
 
-/// How much each pixel of a layer counts.
-pub(super) struct Weights {
+/// How much each pixel of a layer counts. (Gatys et al. 2017 call it a guidance channel.)
+pub(super) struct Guidance {
     pixels: PixelWeights,
     /// Their roots: of features so weighed, the Gram matrix is the weighed one.
     roots: PixelWeights,
@@ -24,8 +24,8 @@ pub(super) struct Weights {
 pub(super) enum Extent {
     /// All of them alike.
     Everywhere,
-    /// Each as its weight says.
-    Weighed(Weights),
+    /// Each as its guidance says.
+    Guided(Guidance),
     /// None.
     Nowhere,
 }
@@ -36,22 +36,22 @@ impl Extent {
         const BLOCKS: usize = 5;
         let at_block = |block: usize| match mask.map(|mask| mask.at_block(block)) {
             None => Self::Everywhere,
-            Some(mask) if mask.sum() > 0.0 => Self::Weighed(Weights::of_mask::<L>(&mask)),
+            Some(mask) if mask.sum() > 0.0 => Self::Guided(Guidance::of_mask::<L>(&mask)),
             Some(_) => Self::Nowhere,
         };
         (1..=BLOCKS).map(at_block).collect()
     }
 
     /// How much each pixel counts, if not all alike.
-    pub fn weights(&self) -> Option<&Weights> {
+    pub fn guidance(&self) -> Option<&Guidance> {
         match self {
-            Self::Weighed(weights) => Some(weights),
+            Self::Guided(guidance) => Some(guidance),
             Self::Everywhere | Self::Nowhere => None,
         }
     }
 }
 
-impl Weights {
+impl Guidance {
     fn of_mask<L: Line>(mask: &PixelMask) -> Self {
         let PixelMask { height, width, values } = mask;
         let roots: Vec<f32> = values.iter().map(|value| value.sqrt()).collect();
@@ -69,7 +69,7 @@ impl Weights {
 pub(super) struct Seen<'a, K: Kernels> {
     kernels: &'a K,
     features: &'a Activations<K::Line>,
-    weights: Option<&'a Weights>,
+    guidance: Option<&'a Guidance>,
     /// Room for as many again.
     spare: &'a mut Activations<K::Line>,
 }
@@ -82,12 +82,12 @@ impl<'a, K: Kernels> Seen<'a, K> {
         extent: &'a Extent,
         spare: &'a mut Activations<K::Line>,
     ) -> Option<Self> {
-        (!matches!(extent, Extent::Nowhere)).then(|| Self { kernels, features, weights: extent.weights(), spare })
+        (!matches!(extent, Extent::Nowhere)).then(|| Self { kernels, features, guidance: extent.guidance(), spare })
     }
 
     /// Pixels that count.
     fn pixels(&self) -> f64 {
-        self.weights.map_or(self.features.shape().pixels() as f64, |weights| weights.sum)
+        self.guidance.map_or(self.features.shape().pixels() as f64, |guidance| guidance.sum)
     }
 
     /// Numbers that count.
@@ -97,10 +97,10 @@ impl<'a, K: Kernels> Seen<'a, K> {
 
     /// F W F^T / (c w), W being the diagonal matrix of what pixels count, and w their sum.
     fn gram(&mut self) -> Symmetric {
-        let mut matrix = match self.weights {
+        let mut matrix = match self.guidance {
             None => self.kernels.gram(self.features),
-            Some(weights) => {
-                self.spare.set_weighed(self.features, &weights.roots);
+            Some(guidance) => {
+                self.spare.set_weighed(self.features, &guidance.roots);
                 self.kernels.gram(self.spare)
             }
         };
@@ -111,9 +111,9 @@ impl<'a, K: Kernels> Seen<'a, K> {
     /// The means of every channel, and of its squares.
     fn moments(&self) -> (Vec<f64>, Vec<f64>) {
         let pixels = self.pixels();
-        let sums = match self.weights {
+        let sums = match self.guidance {
             None => self.features.channel_sums(),
-            Some(weights) => self.features.weighed_channel_sums(&weights.pixels),
+            Some(guidance) => self.features.weighed_channel_sums(&guidance.pixels),
         };
         sums.into_iter().map(|(sum, squares)| (sum / pixels, squares / pixels)).unzip()
     }

@@ -24,7 +24,7 @@ impl AimedRegion {
         let mut wanted: Vec<Option<(StyleStatistics, f64)>> = layers.iter().map(|_| None).collect();
         let mut spare = Activations::nothing();
         for style in region.styles.iter().filter(|style| style.weight > 0.0) {
-            let extents = Extent::by_block::<K::Line>(style.mask.as_ref());
+            let extents = Extent::by_block::<K::Line>(style.style_mask.as_ref());
             let mut see = |number: usize, features: &Activations<K::Line>| {
                 let extent = &extents[taps.block(number) - 1];
                 // Where a mask leaves nothing of a style, the others stand for it.
@@ -74,18 +74,18 @@ impl AimedRegion {
         (gradient, begun): (&mut Activations<K::Line>, bool),
     ) {
         let bias = bias.as_deref();
-        let weights = self.extent(number, taps).weights();
+        let guidance = self.extent(number, taps).guidance();
         if !begun {
             kernels.mix(matrix, bias, features, gradient);
-            if let Some(weights) = weights {
-                gradient.weigh(weights.pixels());
+            if let Some(guidance) = guidance {
+                gradient.weigh(guidance.pixels());
             }
             return;
         }
         spare.reshape(features.shape());
         kernels.mix(matrix, bias, features, spare);
-        match weights {
-            Some(weights) => gradient.add_weighed(spare, weights.pixels()),
+        match guidance {
+            Some(guidance) => gradient.add_weighed(spare, guidance.pixels()),
             None => gradient.add(spare),
         }
     }
