@@ -218,13 +218,14 @@ fn only_the_masked_part_of_a_painting_counts() {
 
 #[test]
 fn the_first_layer_alone_changes_colours_and_leaves_forms() {
-    let strong = |layers| paint(&with(&[("strength", "0.9"), ("style_layers", layers)]));
-    let (first, usual) = (strong("conv1_1"), strong("conv1_1,conv2_1,conv3_1,conv4_1,conv5_1"));
+    let (first, usual) = (paint(&with(&[("style_layers", "conv1_1")])), paint(&QUICK));
     let (photograph, style) = (photograph(), mean_colour(&painting()));
-    let (first_alike, usual_alike) = (edges_alike(&first, &photograph), edges_alike(&usual, &photograph));
-    assert!(first_alike > 0.9 && usual_alike < first_alike - 0.1, "{first_alike} {usual_alike}");
+    // Forms: what is to be seen at a quarter of the size. The grain is the painting's.
+    let forms = |picture: &Picture| picture.resized(Size::new(24, 16), Filter::Bilinear);
+    let alike = |picture: &Picture| edges_alike(&forms(picture), &forms(&photograph));
+    assert!(alike(&first) > 0.8 && alike(&usual) < alike(&first) - 0.04, "{} {}", alike(&first), alike(&usual));
     let off = |picture: &Picture| mean_colour(picture).iter().zip(style).map(|(a, b)| (a - b).abs()).sum::<f32>();
-    assert!(off(&first) < 0.7 * off(&photograph), "{} {}", off(&first), off(&photograph));
+    assert!(off(&first) < 0.5 * off(&photograph), "{} {}", off(&first), off(&photograph));
 }
 
 #[test]

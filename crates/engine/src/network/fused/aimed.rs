@@ -30,7 +30,7 @@ pub(super) struct AimedNetwork<K: Kernels> {
 struct Verdict {
     content: f64,
     style: f64,
-    /// Layer by layer, what each region has to say there.
+    /// Layer by layer where the style is compared, what each region has to say there.
     by_style: Vec<Vec<Option<StyleGradient>>>,
 }
 
@@ -59,13 +59,19 @@ impl<K: Kernels> AimedNetwork<K> {
             if let (Some(weight), Some(target)) = (taps.content(number), content) {
                 verdict.content += weight * target.distance(passes.features(number));
             }
+            let Some(weight) = taps.style(number) else {
+                verdict.by_style.push(Vec::new());
+                continue;
+            };
+            let features = passes.features(number);
             let of_region = |region: &AimedRegion| {
                 let (distance, gradient) =
-                    region.distance((number, taps), &**kernels, passes.features(number), spare, weights.style)?;
-                verdict.style += distance;
+                    region.distance((number, taps), &**kernels, features, spare, weight * weights.style)?;
+                verdict.style += weight * distance;
                 Some(gradient)
             };
-            verdict.by_style.push(regions.iter().map(of_region).collect());
+            let said = regions.iter().map(of_region).collect();
+            verdict.by_style.push(said);
         }
         Ok(verdict)
     }

@@ -47,7 +47,7 @@ impl AimedRegion {
     }
 
     /// How far the features of the layer of this number are from the target, as far as this region counts; and `weight` times the
-    /// gradient of that. Nothing where the style is not compared, or no pixel of the region is left.
+    /// gradient of that. Nothing where no pixel of the region, or of its styles, is left.
     pub fn distance<K: Kernels>(
         &self,
         (number, taps): (usize, &Taps),
@@ -56,11 +56,10 @@ impl AimedRegion {
         spare: &mut Activations<K::Line>,
         weight: f64,
     ) -> Option<(f64, StyleGradient)> {
-        let share = taps.style(number)? * self.weight;
         let target = self.targets[number].as_ref()?;
         let seen = Seen::new(kernels, features, self.extent(number, taps), spare)?;
-        let (distance, gradient) = target.distance(seen, share * weight);
-        Some((share * distance, gradient))
+        let (distance, gradient) = target.distance(seen, self.weight * weight);
+        Some((self.weight * distance, gradient))
     }
 
     /// Sets `gradient` to what [`AimedRegion::distance`] said of these features; or adds it, where the gradient is `begun`.
