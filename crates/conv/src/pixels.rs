@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{Activations, LANES, Shape, activations::CHUNK, lines::Line};
+use crate::{Activations, Shape, activations::CHUNK, lines::Line};
 
 /// A number for each pixel, laid out as one group of the channels of [`Activations`] is.
 #[derive(Debug, Clone)]
@@ -60,49 +60,22 @@ impl<L: Line> Activations<L> {
     /// When the weights are of another size.
     pub fn set_weighed(&mut self, of: &Self, weights: &PixelWeights) {
         self.reshape(of.shape());
-        self.combine(of, weights, |_, more| more);
+        let weights = weights.lines(of.shape());
+        self.combine(of, |line, _, of| weights[line] * of);
     }
 
-    /// Adds `more`, each pixel times its weight.
+    /// Adds `more`; each pixel of either counts its weight, where there are weights.
     ///
     /// # Panics
-    /// When the shapes differ, or the weights are of another size.
-    pub fn add_weighed(&mut self, more: &Self, weights: &PixelWeights) {
-        self.combine(more, weights, |own, more| own + more);
-    }
-
-    /// Adds `more`.
-    ///
-    /// # Panics
-    /// When the shapes differ.
-    pub fn add(&mut self, more: &Self) {
-        assert_eq!(self.shape(), more.shape(), "activations of one shape");
-        let chunks = self.lines_mut().par_chunks_mut(CHUNK).zip(more.lines().par_chunks(CHUNK));
-        chunks.for_each(|(own, more)| {
-            for (own, more) in own.iter_mut().zip(more) {
-                for part in 0..L::PARTS {
-                    let (values, more) = (own.part(part), more.part(part));
-                    own.set_part(part, std::array::from_fn(|lane| values[lane] + more[lane]));
-                }
-            }
-        });
-    }
-
-    fn combine(&mut self, with: &Self, weights: &PixelWeights, sum: impl Fn(f32, f32) -> f32 + Send + Sync) {
-        assert_eq!(self.shape(), with.shape(), "activations of one shape");
-        let weights = weights.lines(self.shape());
-        let groups = self.lines_mut().par_chunks_mut(weights.len()).zip(with.lines().par_chunks(weights.len()));
-        groups.for_each(|(own, with)| {
-            let chunks = own.par_chunks_mut(CHUNK).zip(with.par_chunks(CHUNK)).zip(weights.par_chunks(CHUNK));
-            chunks.for_each(|((own, with), weights)| {
-                for ((own, with), weight) in own.iter_mut().zip(with).zip(weights) {
-                    for part in 0..L::PARTS {
-                        let (values, more) = (own.part(part), with.part(part));
-                        own.set_part(part, std::array::from_fn(|lane| sum(values[lane], weight * more[lane])));
-                    }
-                }
-            });
-        });
+    /// When the shapes differ, or weights are of another size.
+    pub fn blend(&mut self, own: Option<&PixelWeights>, more: &Self, weights: Option<&PixelWeights>) {
+        let shape = more.shape();
+        match (own.map(|own| own.lines(shape)), weights.map(|weights| weights.lines(shape))) {
+            (None, None) => self.combine(more, |_, own, more| own + more),
+            (None, Some(b)) => self.combine(more, |line, own, more| own + b[line] * more),
+            (Some(a), None) => self.combine(more, |line, own, more| a[line] * own + more),
+            (Some(a), Some(b)) => self.combine(more, |line, own, more| a[line] * own + b[line] * more),
+        }
     }
 
     /// Of a gradient after a ReLU of `output`, becomes that before it; the slope at 0 is 0.
@@ -110,17 +83,25 @@ impl<L: Line> Activations<L> {
     /// # Panics
     /// When the shapes differ.
     pub fn carry_through_relu(&mut self, output: &Self) {
-        assert_eq!(self.shape(), output.shape(), "activations of one shape");
-        let chunks = self.lines_mut().par_chunks_mut(CHUNK).zip(output.lines().par_chunks(CHUNK));
-        chunks.for_each(|(gradient, output)| {
-            for (gradient, output) in gradient.iter_mut().zip(output) {
-                for part in 0..L::PARTS {
-                    let (values, output) = (gradient.part(part), output.part(part));
-                    let passed: [f32; LANES] =
-                        std::array::from_fn(|lane| if output[lane] > 0.0 { values[lane] } else { 0.0 });
-                    gradient.set_part(part, passed);
+        self.combine(output, |_, gradient, output| if output > 0.0 { gradient } else { 0.0 });
+    }
+
+    /// Each value becomes what `value` makes of its line's number in its group, of itself and of the one of `with` in its place.
+    fn combine(&mut self, with: &Self, value: impl Fn(usize, f32, f32) -> f32 + Send + Sync) {
+        let shape = self.shape();
+        assert_eq!(shape, with.shape(), "activations of one shape");
+        let group = L::lines(shape.with_channels(1));
+        let groups = self.lines_mut().par_chunks_mut(group).zip(with.lines().par_chunks(group));
+        groups.for_each(|(own, with)| {
+            let chunks = own.par_chunks_mut(CHUNK).zip(with.par_chunks(CHUNK)).enumerate();
+            chunks.for_each(|(chunk, (own, with))| {
+                for (line, (own, with)) in (chunk * CHUNK..).zip(own.iter_mut().zip(with)) {
+                    for part in 0..L::PARTS {
+                        let (a, b) = (own.part(part), with.part(part));
+                        own.set_part(part, std::array::from_fn(|lane| value(line, a[lane], b[lane])));
+                    }
                 }
-            }
+            });
         });
     }
 }

@@ -32,14 +32,20 @@ fn check<L: Line>() {
             assert_eq!(set.to_planes(), of_each(&|index| b[index] * at(index)));
             clean(&set);
 
-            let mut sum = activations(&a);
-            sum.add_weighed(&activations(&b), &weights);
-            assert_eq!(sum.to_planes(), of_each(&|index| a[index] + b[index] * at(index)));
-            clean(&sum);
-
-            let mut plain = activations(&a);
-            plain.add(&activations(&b));
-            assert_eq!(plain.to_planes(), of_each(&|index| a[index] + b[index]));
+            let other: Vec<f32> = mask.iter().map(|weight| 1.0 - weight).collect();
+            let others = PixelWeights::new::<L>(height, width, &other);
+            let one = |_: usize| 1.0;
+            let of_other = |index: usize| other[index % shape.pixels()];
+            type Factor<'a> = (Option<&'a PixelWeights>, &'a dyn Fn(usize) -> f32);
+            let (ones, weighed, otherwise): (Factor, Factor, Factor) =
+                ((None, &one), (Some(&weights), &at), (Some(&others), &of_other));
+            let cases = [(ones, ones), (ones, weighed), (weighed, ones), (otherwise, weighed)];
+            for ((own, own_at), (more, more_at)) in cases {
+                let mut sum = activations(&a);
+                sum.blend(own, &activations(&b), more);
+                assert_eq!(sum.to_planes(), of_each(&|index| a[index] * own_at(index) + b[index] * more_at(index)));
+                clean(&sum);
+            }
 
             let mut gradient = activations(&a);
             gradient.carry_through_relu(&activations(&b));

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
-use impasto_conv::{Activations, Kernels, Line};
+use impasto_conv::{Activations, Kernels};
 
 use super::{
     super::{Aim, FeatureNetwork, TermWeights, Terms, taps::Taps},
     chain::{Layer, Passes},
     losses::{ContentTarget, StyleGradient},
-    region::AimedRegion,
+    region::{AimedRegion, put_gradient},
 };
 use crate::algebra::with_numbers;
 
@@ -86,16 +86,8 @@ impl<K: Kernels> FeatureNetwork for AimedNetwork<K> {
         let verdict = self.look(image)?;
         let Self { layers, taps, kernels, passes, weights, contents, regions, spare } = self;
         let tap = |number: usize, features: &Activations<K::Line>, gradient: &mut Activations<K::Line>| {
-            let mut begun = false;
-            for (region, said) in regions.iter().zip(&verdict.by_style[number]) {
-                if let Some(said) = said {
-                    region.put_gradient((number, taps), &**kernels, said, features, spare, (gradient, begun));
-                    begun = true;
-                }
-            }
-            if !begun {
-                gradient.lines_mut().fill(K::Line::ZERO);
-            }
+            let said = &verdict.by_style[number];
+            put_gradient(regions, said, (number, taps), &**kernels, features, (gradient, spare));
             if let (Some(weight), Some(target)) = (taps.content(number), &contents[number]) {
                 target.add_gradient(features, weight * weights.content, gradient);
             }

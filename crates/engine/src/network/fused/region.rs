@@ -1,12 +1,12 @@
 //! What the parts of an image are held against.
 
 use candle_core::Result;
-use impasto_conv::{Activations, Kernels};
+use impasto_conv::{Activations, Kernels, Line, PixelWeights};
 
 use super::{
     super::{Region, taps::Taps},
     chain::{Layer, show_style},
-    losses::{Extent, Seen, StyleGradient, StyleStatistics, StyleTarget},
+    losses::{Extent, Guidance, Seen, StyleGradient, StyleStatistics, StyleTarget},
 };
 use crate::algebra::with_numbers;
 
@@ -62,30 +62,38 @@ impl AimedRegion {
         Some((self.weight * distance, gradient))
     }
 
-    /// Sets `gradient` to what [`AimedRegion::distance`] said of these features; or adds it, where the gradient is `begun`.
-    pub fn put_gradient<K: Kernels>(
-        &self,
-        (number, taps): (usize, &Taps),
-        kernels: &K,
-        StyleGradient { matrix, bias }: &StyleGradient,
-        features: &Activations<K::Line>,
-        spare: &mut Activations<K::Line>,
-        (gradient, begun): (&mut Activations<K::Line>, bool),
-    ) {
-        let bias = bias.as_deref();
-        let guidance = self.extent(number, taps).guidance();
-        if !begun {
-            kernels.mix(matrix, bias, features, gradient);
-            if let Some(guidance) = guidance {
-                gradient.weigh(guidance.pixels());
-            }
-            return;
-        }
+    /// How much each pixel counts at the layer of this number, if not all alike.
+    fn guidance(&self, number: usize, taps: &Taps) -> Option<&PixelWeights> {
+        self.extent(number, taps).guidance().map(Guidance::pixels)
+    }
+}
+
+/// Sets `gradient` to that of all regions together; `said` is what each of them [said](AimedRegion::distance) of these features. Each
+/// gradient is multiplied by its guidance on the way, where it is added, so that memory is gone through once less.
+pub(super) fn put_gradient<K: Kernels>(
+    regions: &[AimedRegion],
+    said: &[Option<StyleGradient>],
+    (number, taps): (usize, &Taps),
+    kernels: &K,
+    features: &Activations<K::Line>,
+    (gradient, spare): (&mut Activations<K::Line>, &mut Activations<K::Line>),
+) {
+    let mix = |StyleGradient { matrix, bias }: &StyleGradient, output: &mut Activations<K::Line>| {
+        kernels.mix(matrix, bias.as_deref(), features, output);
+    };
+    let mut speaking = regions.iter().zip(said).filter_map(|(region, said)| Some((region, said.as_ref()?)));
+    let Some((first, said)) = speaking.next() else {
+        gradient.lines_mut().fill(K::Line::ZERO);
+        return;
+    };
+    mix(said, gradient);
+    let mut pending = first.guidance(number, taps);
+    for (region, said) in speaking {
         spare.reshape(features.shape());
-        kernels.mix(matrix, bias, features, spare);
-        match guidance {
-            Some(guidance) => gradient.add_weighed(spare, guidance.pixels()),
-            None => gradient.add(spare),
-        }
+        mix(said, spare);
+        gradient.blend(pending.take(), spare, region.guidance(number, taps));
+    }
+    if let Some(guidance) = pending {
+        gradient.weigh(guidance);
     }
 }
