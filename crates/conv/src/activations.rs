@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{LANES, Lanes, PixelWeights, kernels::COLOURS, lines::Line};
+use crate::{LANES, Lanes, kernels::COLOURS, lines::Line};
 
 /// How many channels there are, and the size of the image that each of them is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,26 +137,12 @@ impl<L: Line> Activations<L> {
 
     /// The sum of every channel's values, and that of their squares.
     pub fn channel_sums(&self) -> Vec<(f64, f64)> {
-        self.sums(|lines, part| sums_of_part(lines, part, |_| 1.0))
-    }
-
-    /// The same, where each pixel counts its weight.
-    ///
-    /// # Panics
-    /// When the weights are of another size.
-    pub fn weighed_channel_sums(&self, weights: &PixelWeights) -> Vec<(f64, f64)> {
-        let weights = weights.lines(self.shape);
-        self.sums(|lines, part| sums_of_part(lines, part, |line| weights[line]))
-    }
-
-    fn sums(&self, of_part: impl Fn(&[L], usize) -> [(f64, f64); LANES] + Sync) -> Vec<(f64, f64)> {
         let groups = self.shape.blocks().div_ceil(L::PARTS);
         // Channels that share a line lie in one run of lines, and lines where no pixel is are 0.
         let run = L::lines(self.shape) / groups.max(1);
         let sums = (0..groups).into_par_iter().flat_map_iter(|group| {
             let lines = &self.lines()[group * run..][..run];
-            let sums: Vec<_> = (0..L::PARTS).map(|part| of_part(lines, part)).collect();
-            sums.into_iter().flatten()
+            (0..L::PARTS).flat_map(|part| sums_of_part(lines, part))
         });
         let mut sums: Vec<(f64, f64)> = sums.collect();
         sums.truncate(self.shape.channels);
@@ -196,34 +182,44 @@ impl<L: Line> Activations<L> {
 /// Lines that are summed up together: the sums are those of the chunks in order, whatever number of threads adds them up.
 pub(crate) const CHUNK: usize = 4096;
 
-/// The sums over lines of one of their parts' 16 numbers, and of their squares; each line counts what `weight` says of its
-/// number.
-fn sums_of_part<L: Line>(lines: &[L], part: usize, weight: impl Fn(usize) -> f32 + Sync) -> [(f64, f64); LANES] {
-    // So few numbers are added in f32 that rounding stays small.
-    const AT_ONCE: usize = 64;
-    let add = |to: (f64, f64), more: (f64, f64)| (to.0 + more.0, to.1 + more.1);
-    let chunks: Vec<[(f64, f64); LANES]> = lines
+/// So many lines are added in f32 that rounding stays small.
+pub(crate) const SUMMED_AT_ONCE: usize = 64;
+
+/// For each of 16 channels, a sum of values and a sum of squares.
+pub(crate) type Sums = [(f64, f64); LANES];
+
+/// The sums over lines of one of their parts' 16 numbers, and of their squares.
+fn sums_of_part<L: Line>(lines: &[L], part: usize) -> Sums {
+    let chunks: Vec<Sums> = lines
         .par_chunks(CHUNK)
-        .enumerate()
-        .map(|(number, chunk)| {
+        .map(|chunk| {
             let mut all = [(0.0, 0.0); LANES];
-            for (part_of_chunk, lines) in chunk.chunks(AT_ONCE).enumerate() {
-                let first = number * CHUNK + part_of_chunk * AT_ONCE;
+            for lines in chunk.chunks(SUMMED_AT_ONCE) {
                 let (mut sums, mut squares) = ([0f32; LANES], [0f32; LANES]);
-                for (line, number) in lines.iter().zip(first..) {
-                    let (values, weight) = (line.part(part), weight(number));
+                for line in lines {
+                    let values = line.part(part);
                     for lane in 0..LANES {
-                        let weighed = weight * values[lane];
-                        sums[lane] += weighed;
-                        squares[lane] += weighed * values[lane];
+                        sums[lane] += values[lane];
+                        squares[lane] += values[lane] * values[lane];
                     }
                 }
-                for (lane, all) in all.iter_mut().enumerate() {
-                    *all = add(*all, (f64::from(sums[lane]), f64::from(squares[lane])));
-                }
+                add_sums(&mut all, sums, squares);
             }
             all
         })
         .collect();
-    chunks.into_iter().fold([(0.0, 0.0); LANES], |all, more| std::array::from_fn(|lane| add(all[lane], more[lane])))
+    in_all(&chunks)
+}
+
+pub(crate) fn add_sums(to: &mut Sums, sums: [f32; LANES], squares: [f32; LANES]) {
+    for (lane, to) in to.iter_mut().enumerate() {
+        *to = (to.0 + f64::from(sums[lane]), to.1 + f64::from(squares[lane]));
+    }
+}
+
+/// Those of all chunks, in their order.
+pub(crate) fn in_all<'a>(chunks: impl IntoIterator<Item = &'a Sums>) -> Sums {
+    chunks.into_iter().fold([(0.0, 0.0); LANES], |all, more| {
+        std::array::from_fn(|lane| (all[lane].0 + more[lane].0, all[lane].1 + more[lane].1))
+    })
 }

@@ -2,7 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::{Activations, Shape, activations::CHUNK, lines::Line};
+use crate::{
+    Activations, LANES, Shape,
+    activations::{CHUNK, SUMMED_AT_ONCE, Sums, add_sums, in_all},
+    lines::Line,
+};
 
 /// A number for each pixel, laid out as one group of the channels of [`Activations`] is.
 #[derive(Debug, Clone)]
@@ -54,14 +58,24 @@ impl<L: Line> Activations<L> {
         });
     }
 
-    /// Becomes `of`, each pixel times its weight.
+    /// Becomes `of`, each pixel times its weight. Returns every channel's sum of what it is now, weighed once more, and of the
+    /// squares of that: what it was, and its squares, weighed by the weights' squares.
     ///
     /// # Panics
     /// When the weights are of another size.
-    pub fn set_weighed(&mut self, of: &Self, weights: &PixelWeights) {
-        self.reshape(of.shape());
-        let weights = weights.lines(of.shape());
-        self.combine(of, |line, _, of| weights[line] * of);
+    pub fn set_weighed(&mut self, of: &Self, weights: &PixelWeights) -> Vec<(f64, f64)> {
+        let shape = of.shape();
+        self.reshape(shape);
+        let weights = weights.lines(shape);
+        let groups = self.lines_mut().par_chunks_mut(weights.len()).zip(of.lines().par_chunks(weights.len()));
+        let sums = groups.flat_map_iter(|(own, of)| {
+            let chunks = own.par_chunks_mut(CHUNK).zip(of.par_chunks(CHUNK)).zip(weights.par_chunks(CHUNK));
+            let sums: Vec<Vec<Sums>> = chunks.map(|((own, of), weights)| weigh_chunk(own, of, weights)).collect();
+            (0..L::PARTS).flat_map(move |part| in_all(sums.iter().map(|sums| &sums[part])))
+        });
+        let mut sums: Vec<(f64, f64)> = sums.collect();
+        sums.truncate(shape.channels);
+        sums
     }
 
     /// Adds `more`; each pixel of either counts its weight, where there are weights.
@@ -104,4 +118,25 @@ impl<L: Line> Activations<L> {
             });
         });
     }
+}
+
+/// Sets lines to others, each times its weight, and returns the sums of [`Activations::set_weighed`] for each of their parts.
+fn weigh_chunk<L: Line>(own: &mut [L], of: &[L], weights: &[f32]) -> Vec<Sums> {
+    let mut all = vec![[(0.0, 0.0); LANES]; L::PARTS];
+    let at_once = own.chunks_mut(SUMMED_AT_ONCE).zip(of.chunks(SUMMED_AT_ONCE)).zip(weights.chunks(SUMMED_AT_ONCE));
+    for ((own, of), weights) in at_once {
+        for (part, all) in all.iter_mut().enumerate() {
+            let (mut sums, mut squares) = ([0f32; LANES], [0f32; LANES]);
+            for ((own, of), weight) in own.iter_mut().zip(of).zip(weights) {
+                let values = of.part(part).map(|value| weight * value);
+                own.set_part(part, values);
+                for lane in 0..LANES {
+                    sums[lane] += weight * values[lane];
+                    squares[lane] += values[lane] * values[lane];
+                }
+            }
+            add_sums(all, sums, squares);
+        }
+    }
+    all
 }

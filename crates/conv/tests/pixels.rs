@@ -28,9 +28,16 @@ fn check<L: Line>() {
             clean(&weighed);
 
             let mut set = Activations::zeros(Shape { channels: channels + 20, ..shape });
-            set.set_weighed(&activations(&b), &weights);
+            let sums = set.set_weighed(&activations(&b), &weights);
             assert_eq!(set.to_planes(), of_each(&|index| b[index] * at(index)));
             clean(&set);
+            assert_eq!(sums.len(), channels);
+            for (channel, (sum, squares)) in sums.into_iter().enumerate() {
+                let plane = b[channel * shape.pixels()..].iter().zip(&mask);
+                let plane = plane.map(|(b, weight)| (f64::from(*b), f64::from(weight * weight)));
+                let want = plane.fold((0.0, 0.0), |(sum, squares), (b, w)| (sum + w * b, squares + w * b * b));
+                assert!((sum - want.0).abs() < 1e-3 && (squares - want.1).abs() < 1e-3, "{shape:?}: {sum} {squares}");
+            }
 
             let other: Vec<f32> = mask.iter().map(|weight| 1.0 - weight).collect();
             let others = PixelWeights::new::<L>(height, width, &other);
@@ -51,15 +58,6 @@ fn check<L: Line>() {
             gradient.carry_through_relu(&activations(&b));
             assert_eq!(gradient.to_planes(), of_each(&|index| if b[index] > 0.0 { a[index] } else { 0.0 }));
             clean(&gradient);
-
-            let sums = activations(&a).weighed_channel_sums(&weights);
-            assert_eq!(sums.len(), channels);
-            for (channel, (sum, squares)) in sums.into_iter().enumerate() {
-                let plane =
-                    a[channel * shape.pixels()..].iter().zip(&mask).map(|(a, m)| (f64::from(*a), f64::from(*m)));
-                let want = plane.fold((0.0, 0.0), |(sum, squares), (a, m)| (sum + m * a, squares + m * a * a));
-                assert!((sum - want.0).abs() < 1e-3 && (squares - want.1).abs() < 1e-3, "{shape:?}: {sum} {squares}");
-            }
         }
     }
 }

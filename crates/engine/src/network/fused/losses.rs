@@ -95,27 +95,36 @@ impl<'a, K: Kernels> Seen<'a, K> {
         self.features.shape().channels as f64 * self.pixels()
     }
 
-    /// F W F^T / (c w), W being the diagonal matrix of what pixels count, and w their sum.
-    fn gram(&mut self) -> Symmetric {
-        let mut matrix = match self.guidance {
-            None => self.kernels.gram(self.features),
+    /// F W F^T / (c w), W being the diagonal matrix of what pixels count, and w their sum; and the [moments](Self::moments), where
+    /// they come along with it.
+    fn gram(&mut self) -> (Symmetric, Option<Moments>) {
+        let (mut matrix, sums) = match self.guidance {
+            None => (self.kernels.gram(self.features), None),
             Some(guidance) => {
-                self.spare.set_weighed(self.features, &guidance.roots);
-                self.kernels.gram(self.spare)
+                let sums = self.spare.set_weighed(self.features, &guidance.roots);
+                (self.kernels.gram(self.spare), Some(sums))
             }
         };
         scale(&mut matrix, (1.0 / self.count()) as f32);
-        matrix
+        (matrix, sums.map(|sums| Moments::new(sums, self.pixels())))
     }
 
-    /// The means of every channel, and of its squares.
-    fn moments(&self) -> (Vec<f64>, Vec<f64>) {
-        let pixels = self.pixels();
-        let sums = match self.guidance {
-            None => self.features.channel_sums(),
-            Some(guidance) => self.features.weighed_channel_sums(&guidance.pixels),
-        };
-        sums.into_iter().map(|(sum, squares)| (sum / pixels, squares / pixels)).unzip()
+    /// Of pixels that count alike.
+    fn moments(&self) -> Moments {
+        Moments::new(self.features.channel_sums(), self.pixels())
+    }
+}
+
+/// The means of every channel, and of its squares.
+struct Moments {
+    mean: Vec<f64>,
+    mean_square: Vec<f64>,
+}
+
+impl Moments {
+    fn new(sums: Vec<(f64, f64)>, pixels: f64) -> Self {
+        let (mean, mean_square) = sums.into_iter().map(|(sum, squares)| (sum / pixels, squares / pixels)).unzip();
+        Self { mean, mean_square }
     }
 }
 
@@ -193,8 +202,8 @@ impl StyleStatistics {
 
     /// Of these features.
     pub fn of<K: Kernels>(mut seen: Seen<'_, K>) -> Self {
-        let gram = seen.gram();
-        let (mean, mean_square) = seen.moments();
+        let (gram, moments) = seen.gram();
+        let Moments { mean, mean_square } = moments.unwrap_or_else(|| seen.moments());
         Self { gram, mean, mean_square }
     }
 
@@ -236,9 +245,9 @@ impl StyleTarget {
 
     /// The distance of features, and `weight` times its gradient.
     pub fn distance<K: Kernels>(&self, mut seen: Seen<'_, K>, weight: f64) -> (f64, StyleGradient) {
-        let mut matrix = seen.gram();
+        let (mut matrix, moments) = seen.gram();
         let of_moments = self.moments.as_ref().map(|target| {
-            let (mean, mean_square) = seen.moments();
+            let Moments { mean, mean_square } = moments.unwrap_or_else(|| seen.moments());
             target.distance(&mean, &mean_square, seen.pixels(), weight)
         });
         let factor = (4.0 * weight / (self.divisor * seen.count())) as f32;
