@@ -13,7 +13,7 @@ use crate::{
     error::Flaw,
     outline::Outline,
     recognise::recognise,
-    stored::{Colours, Samples},
+    stored::{Channels, Samples},
     structure::{self, Body},
 };
 
@@ -21,7 +21,7 @@ pub(crate) use crate::stored::Stored;
 
 /// Samples as a decoder gives them.
 struct Decoded {
-    colours: Colours,
+    colours: Channels,
     samples: Samples,
     has_alpha: bool,
     premultiplied: bool,

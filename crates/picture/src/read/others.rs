@@ -12,7 +12,7 @@ use super::{Decoded, allowance, sizes_disagree};
 use crate::{
     FileKind,
     error::Flaw,
-    stored::{Colours, Samples},
+    stored::{Channels, Samples},
 };
 
 pub(super) fn decode(kind: FileKind, bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
@@ -29,8 +29,8 @@ pub(super) fn decode(kind: FileKind, bytes: &[u8], size: Size) -> Result<Decoded
     decoder.set_limits(limits(size)).map_err(flaw)?;
     let image = DynamicImage::from_decoder(decoder).map_err(flaw)?;
     let colours = match image.color() {
-        ColorType::L8 | ColorType::La8 => Colours::Grey,
-        _ => Colours::Rgb,
+        ColorType::L8 | ColorType::La8 => Channels::Grey,
+        _ => Channels::Rgb,
     };
     let has_alpha = image.color().has_alpha();
     let samples = match image {

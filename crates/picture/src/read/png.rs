@@ -8,7 +8,7 @@ use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 use super::{Decoded, allowance, sizes_disagree};
 use crate::{
     error::Flaw,
-    stored::{Colours, Samples},
+    stored::{Channels, Samples},
 };
 
 /// The chunk that every PNG ends with.
@@ -35,10 +35,10 @@ fn decode_whole(bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
     }
     let (colour, depth) = reader.output_color_type();
     let (colours, has_alpha) = match colour {
-        ColorType::Grayscale => (Colours::Grey, false),
-        ColorType::GrayscaleAlpha => (Colours::Grey, true),
-        ColorType::Rgba => (Colours::Rgb, true),
-        ColorType::Rgb | ColorType::Indexed => (Colours::Rgb, false),
+        ColorType::Grayscale => (Channels::Grey, false),
+        ColorType::GrayscaleAlpha => (Channels::Grey, true),
+        ColorType::Rgba => (Channels::Rgb, true),
+        ColorType::Rgb | ColorType::Indexed => (Channels::Rgb, false),
     };
     let count = size.pixels().saturating_mul((colours.channels() + usize::from(has_alpha)) as u64);
     let count = usize::try_from(count).map_err(|_| Flaw::broken("it is too large"))?;

@@ -11,7 +11,7 @@ use tiff::{
 use super::{Decoded, allowance, sizes_disagree};
 use crate::{
     error::Flaw,
-    stored::{Colours, Samples},
+    stored::{Channels, Samples},
     structure::TiffFields,
 };
 
@@ -35,15 +35,15 @@ pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<De
         return Err(sizes_disagree());
     }
     let (colours, bits, channels) = match decoder.colortype().map_err(flaw)? {
-        ColorType::Gray(bits) => (Colours::Grey, bits, 1),
-        ColorType::GrayA(bits) => (Colours::Grey, bits, 2),
+        ColorType::Gray(bits) => (Channels::Grey, bits, 1),
+        ColorType::GrayA(bits) => (Channels::Grey, bits, 2),
         ColorType::Multiband { bit_depth, num_samples } if fields.photometric <= 1 => {
-            (Colours::Grey, bit_depth, usize::from(num_samples))
+            (Channels::Grey, bit_depth, usize::from(num_samples))
         }
-        ColorType::RGB(bits) => (Colours::Rgb, bits, 3),
-        ColorType::RGBA(bits) => (Colours::Rgb, bits, 4),
-        ColorType::CMYK(bits) => (Colours::Cmyk, bits, 4),
-        ColorType::CMYKA(bits) => (Colours::Cmyk, bits, 5),
+        ColorType::RGB(bits) => (Channels::Rgb, bits, 3),
+        ColorType::RGBA(bits) => (Channels::Rgb, bits, 4),
+        ColorType::CMYK(bits) => (Channels::Cmyk, bits, 4),
+        ColorType::CMYKA(bits) => (Channels::Cmyk, bits, 5),
         _ => return Err(Flaw::unsupported("its colours are of a kind that is rare")),
     };
     let mut result = DecodingResult::U8(Vec::new());
@@ -68,7 +68,7 @@ pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<De
     };
     if is_palette {
         let samples = coloured(&samples, &fields.palette, bits)?;
-        return Ok(Decoded { colours: Colours::Rgb, samples, has_alpha: false, premultiplied: false });
+        return Ok(Decoded { colours: Channels::Rgb, samples, has_alpha: false, premultiplied: false });
     }
     let has_alpha = channels > colours.channels() && matches!(fields.extra, Some(PREMULTIPLIED | STRAIGHT));
     let kept = colours.channels() + usize::from(has_alpha);
