@@ -135,6 +135,9 @@ pub(crate) fn most_within(width: u32, height: u32) -> u64 {
     u64::from(width).saturating_mul(height.into())
 }
 
+/// The most scans that a JPEG's decoder goes through.
+pub(crate) const MOST_SCANS: u32 = 100;
+
 /// What stands in a JPEG's frame header, and how its scans come.
 pub(crate) struct JpegFrame {
     pub size: Size,
@@ -143,6 +146,7 @@ pub(crate) struct JpegFrame {
     /// How often each component is sampled across and down in a unit.
     pub sampling: Vec<(u8, u8)>,
     pub is_progressive: bool,
+    pub scans: u32,
     /// Whether a scan brings fewer than all components.
     pub has_partial_scans: bool,
     /// Whether such a scan brings several.
@@ -152,6 +156,7 @@ pub(crate) struct JpegFrame {
 impl JpegFrame {
     /// Takes note of a scan of so many components.
     pub fn scan_of(&mut self, components: u8) {
+        self.scans = self.scans.saturating_add(1);
         let is_partial = usize::from(components) < self.sampling.len();
         self.has_partial_scans |= is_partial;
         self.has_mixed_scans |= is_partial && components > 1;
@@ -173,18 +178,40 @@ impl JpegFrame {
         scans_are_well && self.sampling.iter().all(|factors| fits(factors) && is_usual(factors))
     }
 
-    pub fn outline(&self) -> Outline {
-        const BLOCK: u64 = 8;
-        const COEFFICIENT: u64 = 2;
+    const BLOCK: u64 = 8;
+
+    /// How often the most sampled component is sampled across and down in a unit.
+    fn most(&self) -> (u64, u64) {
         let most = |factor: fn(&(u8, u8)) -> u8| u64::from(self.sampling.iter().map(factor).max().unwrap_or(1).max(1));
-        let (across, down) = (most(|factors| factors.0), most(|factors| factors.1));
-        let units_across = u64::from(self.size.width).div_ceil(BLOCK * across);
-        let units_down = u64::from(self.size.height).div_ceil(BLOCK * down);
-        let blocks_a_unit: u64 = self.sampling.iter().map(|&(across, down)| u64::from(across) * u64::from(down)).sum();
-        let bytes_a_unit = blocks_a_unit * BLOCK * BLOCK * COEFFICIENT;
+        (most(|factors| factors.0), most(|factors| factors.1))
+    }
+
+    /// How many units there are across and down.
+    fn units(&self) -> (u64, u64) {
+        let (across, down) = self.most();
+        let units = |side: u32, most: u64| u64::from(side).div_ceil(Self::BLOCK * most);
+        (units(self.size.width, across), units(self.size.height, down))
+    }
+
+    fn blocks_a_unit(&self) -> u64 {
+        self.sampling.iter().map(|&(across, down)| u64::from(across) * u64::from(down)).sum()
+    }
+
+    /// How many blocks there are of all components, at the most.
+    pub fn blocks(&self) -> u64 {
+        let (across, down) = self.units();
+        across * down * self.blocks_a_unit()
+    }
+
+    pub fn outline(&self) -> Outline {
+        const BLOCK: u64 = JpegFrame::BLOCK;
+        const COEFFICIENT: u64 = 2;
+        let (across, down) = self.most();
+        let (units_across, _) = self.units();
+        let bytes_a_unit = self.blocks_a_unit() * BLOCK * BLOCK * COEFFICIENT;
         // The coefficients of the whole picture are held until its last scan.
         let keeps_coefficients = self.is_progressive || self.has_partial_scans;
-        let kept = if keeps_coefficients { units_across * units_down * bytes_a_unit } else { 0 };
+        let kept = if keeps_coefficients { self.blocks() * BLOCK * BLOCK * COEFFICIENT } else { 0 };
         // A row of units, and what it is brought to the picture's resolution in.
         let row = 4 * units_across * bytes_a_unit.max(across * down * BLOCK * BLOCK * COEFFICIENT * 3);
         Outline::new(self.size, self.sampling.len() as u64, false, kept + row)

@@ -20,7 +20,7 @@ pub(super) fn decode(bytes: &[u8], ended: bool, is_rgb: bool, size: Size) -> Res
     if ended {
         return decode_whole(bytes, is_rgb, size);
     }
-    let end = scans::end_of_picture(bytes)?;
+    let end = scans::end_of_picture(bytes, size)?;
     decode_whole(&[&bytes[..end], END].concat(), is_rgb, size)
 }
 

@@ -3,12 +3,14 @@
 
 mod bits;
 
-use self::bits::{Bits, HuffmanCode, Scan};
-use crate::error::Flaw;
+use impasto_recipe::Size;
 
-/// The place after the last scan; the file was cut off where the scans do not bring every pixel to its full precision.
-pub(super) fn end_of_picture(bytes: &[u8]) -> Result<usize, Flaw> {
-    let mut count = ScanCount::default();
+use self::bits::{Bits, HuffmanCode, Scan};
+use crate::{error::Flaw, outline::MOST_SCANS};
+
+/// The place after the last scan of a picture of `size`; the file was cut off where the scans do not bring every pixel to its full precision.
+pub(super) fn end_of_picture(bytes: &[u8], size: Size) -> Result<usize, Flaw> {
+    let mut count = ScanCount { width: size.width as usize, height: size.height as usize, ..ScanCount::default() };
     let mut at = 2;
     // What stands after the last whole scan does not matter once every pixel is there.
     while let Some(end) = count.segment(bytes, at) {
@@ -26,7 +28,7 @@ struct ScanCount {
     /// By class (0 for the first coefficient, 1 for the others) and number.
     codes: [[Option<HuffmanCode>; 4]; 2],
     restart_interval: usize,
-    scans: usize,
+    scans: u32,
     /// After the last scan that was whole.
     end: usize,
 }
@@ -40,9 +42,6 @@ struct Component {
     /// Of each block, which coefficients are not zero.
     set: Vec<u64>,
 }
-
-/// As many as the decoder goes through.
-const MOST_SCANS: usize = 100;
 
 const NOTHING_YET: u8 = u8::MAX;
 
@@ -72,20 +71,24 @@ impl ScanCount {
                 self.end = end;
                 return Some(end);
             }
-            0xc3..=0xcf | 0xfe | 0xe0..=0xef | 0xdb | 0xdc => {}
+            0xfe | 0xe0..=0xef | 0xdb | 0xdc => {}
             _ => return None,
         }
         Some(end)
     }
 
     fn frame(&mut self, data: &[u8], is_progressive: bool) -> Option<()> {
-        let [_, h1, h0, w1, w0, _, components @ ..] = data else { return None };
-        (self.height, self.width) = (u16::from_be_bytes([*h1, *h0]).into(), u16::from_be_bytes([*w1, *w0]).into());
+        let &[_, h1, h0, w1, w0, count, ref components @ ..] = data else { return None };
+        let (height, width) = (usize::from(u16::from_be_bytes([h1, h0])), usize::from(u16::from_be_bytes([w1, w0])));
+        // Another frame is another picture's, and only the first was held against the limits.
+        if !self.components.is_empty() || (width, height) != (self.width, self.height) {
+            return None;
+        }
         self.is_progressive = is_progressive;
-        self.components = Vec::new();
-        for &[id, factors, _] in components.as_chunks::<3>().0 {
+        // What stands after as many as are declared is none, however long the segment is.
+        for &[id, factors, _] in components.as_chunks::<3>().0.get(..count.into())? {
             let (across, down) = (usize::from(factors >> 4), usize::from(factors & 15));
-            if across == 0 || down == 0 {
+            if !matches!((across, down), (1..=4, 1..=4)) {
                 return None;
             }
             self.components.push(Component { id, across, down, missing: [NOTHING_YET; 64], set: Vec::new() });
