@@ -89,7 +89,7 @@ impl PngHeader {
 /// A GIF's frame is decoded to palette indices, and laid on its canvas of four channels.
 pub(crate) fn gif(canvas: Size) -> Outline {
     const WINDOW: u64 = 128 << 10;
-    Outline::new(canvas, 4, true, WINDOW + 5 * canvas.pixels())
+    Outline::new(canvas, 4, true, WINDOW.saturating_add(canvas.pixels().saturating_mul(5)))
 }
 
 /// A BMP is decoded row by row.
@@ -111,6 +111,8 @@ pub(crate) struct TiffPage {
     pub is_copied: bool,
     /// The pixels of a strip or tile.
     pub part: u64,
+    /// How many of them there are.
+    pub parts: u64,
     /// The bytes of the longest of them.
     pub longest_part: u64,
     pub file: u64,
@@ -119,14 +121,20 @@ pub(crate) struct TiffPage {
 impl TiffPage {
     pub fn outline(&self) -> Outline {
         let bytes_a_sample = u64::from(self.bits.div_ceil(8)).next_power_of_two();
-        let stored = if self.is_palette { 6 } else { u64::from(self.samples) * bytes_a_sample };
+        let samples = u64::from(self.samples);
+        // Of a palette, three words and a fourth for opacity.
+        let stored = if self.is_palette { 2 * (3 + (samples - 1).min(1)) } else { samples * bytes_a_sample };
         // Decoded once as the file has it, and once more in the order and width that the rest is made of.
-        let part = self.part.saturating_mul(u64::from(self.samples) * bytes_a_sample);
-        let work = self.size.pixels().saturating_mul(u64::from(self.samples) * bytes_a_sample);
+        let part = self.part.saturating_mul(samples * bytes_a_sample);
+        let work = self.size.pixels().saturating_mul(samples * bytes_a_sample);
         let work = if self.is_rearranged { work } else { 0 };
         let copy = if self.is_copied { self.file } else { 0 };
-        let scratch = work.saturating_add(2 * part).saturating_add(2 * self.longest_part).saturating_add(copy);
-        Outline::new(self.size, stored, self.samples > 1, scratch)
+        /// Of each part, its place and its length, and the decoder's lists that they are read by.
+        const PLACE: u64 = 56;
+        let scratch = [part, part, self.longest_part, self.longest_part, copy, PLACE.saturating_mul(self.parts)]
+            .into_iter()
+            .fold(work, u64::saturating_add);
+        Outline::new(self.size, stored, samples > 1, scratch)
     }
 }
 
@@ -244,6 +252,11 @@ impl WebpStream {
         let streams = [(self.lossy_bytes > 0, lossy), (self.has_lossless, lossless), (self.is_animated, animated)];
         let pixels = streams.into_iter().filter_map(|(is_there, bytes)| is_there.then_some(bytes)).max().unwrap_or(0);
         let bytes_a_pixel = if self.has_alpha { 4 } else { 3 };
-        Some(Outline::new(size, bytes_a_pixel, self.has_alpha, pixels + 4 * self.lossy_bytes))
+        Some(Outline::new(
+            size,
+            bytes_a_pixel,
+            self.has_alpha,
+            pixels.saturating_add(self.lossy_bytes.saturating_mul(4)),
+        ))
     }
 }

@@ -2,12 +2,12 @@
 
 use std::io::Cursor;
 
-use impasto_recipe::Size;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::{Decoded, allowance, sizes_disagree};
 use crate::{
     error::Flaw,
+    outline::Outline,
     stored::{Channels, Samples},
 };
 
@@ -15,16 +15,17 @@ use crate::{
 const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// Decodes a PNG, which may lack its last chunk.
-pub(super) fn decode(bytes: &[u8], size: Size, ended: bool) -> Result<Decoded, Flaw> {
+pub(super) fn decode(bytes: &[u8], outline: &Outline, ended: bool) -> Result<Decoded, Flaw> {
     if ended {
-        return decode_whole(bytes, size);
+        return decode_whole(bytes, outline);
     }
-    let decoded = decode_whole(&[bytes, END].concat(), size);
+    let decoded = decode_whole(&[bytes, END].concat(), outline);
     decoded.map_err(|flaw| if flaw == Flaw::too_short() { Flaw::Truncated } else { flaw })
 }
 
-fn decode_whole(bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
-    let limits = Limits { bytes: usize::try_from(allowance(size)).unwrap_or(usize::MAX) };
+fn decode_whole(bytes: &[u8], outline: &Outline) -> Result<Decoded, Flaw> {
+    let size = outline.size;
+    let limits = Limits { bytes: usize::try_from(allowance(outline)).unwrap_or(usize::MAX) };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
