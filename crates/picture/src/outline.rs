@@ -235,6 +235,8 @@ pub(crate) struct WebpStream {
     pub is_animated: bool,
     /// The longest lossy stream; the decoder copies it, into buffers that double as they grow.
     pub lossy_bytes: u64,
+    /// What a decoder holds of a lossless stream's codes, in bytes.
+    pub codes: u64,
 }
 
 impl WebpStream {
@@ -256,7 +258,7 @@ impl WebpStream {
             size,
             bytes_a_pixel,
             self.has_alpha,
-            pixels.saturating_add(self.lossy_bytes.saturating_mul(4)),
+            pixels.saturating_add(self.lossy_bytes.saturating_mul(4)).saturating_add(self.codes),
         ))
     }
 }

@@ -212,6 +212,18 @@ fn parts_of_a_tiff_are_as_many_as_its_size_explains() {
     );
 }
 
+/// What a decoder makes of codes is told, though what says how many there are is a picture itself.
+#[test]
+fn codes_of_a_webp_are_counted_one_by_one() {
+    let need = |groups: usize| {
+        let file = made::webp_of_many_codes(groups);
+        assert!(decode(&file).is_err());
+        Picture::memory_need(&file).unwrap().inspecting
+    };
+    // Five tables by ten bits, and the decoder's list of them.
+    assert_eq!(need(200) - need(100), 100 * 5 * (4 << 10) + 100 * 3 * 5 * 56);
+}
+
 /// As wide as samples come, with more than a decoder may take by default.
 #[test]
 fn pixels_of_floats_may_be_wide() {

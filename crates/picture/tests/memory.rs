@@ -176,6 +176,7 @@ fn reading_takes_the_memory_that_was_told() {
     }
     for (name, file) in [
         ("JPEG of two frames", made::jpeg_of_two_frames()),
+        ("WebP of many codes", made::webp_of_many_codes(4096)),
         ("TIFF of strips that overlap", made::overlapping_tiff()),
         ("JPEG with more components than it declares", made::jpeg_without_end(255, 0)),
     ] {

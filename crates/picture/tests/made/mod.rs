@@ -94,6 +94,34 @@ pub fn overlapping_tiff() -> Vec<u8> {
     tiff(&fields, &NOTHING)
 }
 
+/// A lossless WebP of one pixel, which says that it is of the last of 65536 groups of codes; after so many of them, it ends.
+pub fn webp_of_many_codes(groups: usize) -> Vec<u8> {
+    let mut bits = Vec::new();
+    let mut put = |number: u32, count: u32| bits.extend((0..count).map(|place| (number >> place & 1) as u8));
+    // A pixel by a pixel; no transform, no cache, and a picture of groups, which has no cache and is one pixel of 255s.
+    [(0x2f, 8), (0, 14), (0, 14), (0, 1), (0, 3), (0, 1), (0, 1), (1, 1), (0, 3), (0, 1)]
+        .into_iter()
+        .for_each(|(n, count)| put(n, count));
+    for symbol in [255, 255, 0, 0, 0] {
+        [(1, 1), (0, 1), (1, 1), (symbol, 8)].into_iter().for_each(|(n, count)| put(n, count));
+    }
+    // Of eleven symbols, by words of 1 to 10 bits: the lengths 1 to 6 are of three bits, and 7 to 10 of four.
+    for _ in 0..5 * groups {
+        [(0, 1), (10, 4)].into_iter().for_each(|(n, count)| put(n, count));
+        for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {
+            put(length, 3);
+        }
+        [(1, 1), (1, 3), (9, 4)].into_iter().for_each(|(n, count)| put(n, count));
+        // Words are read from their most significant bit.
+        (0..6_u32).for_each(|word| put(word.reverse_bits() >> 29, 3));
+        [12, 13, 14, 15, 15_u32].into_iter().for_each(|word| put(word.reverse_bits() >> 28, 4));
+    }
+    let bytes = bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |byte, bit| byte << 1 | bit)).collect::<Vec<u8>>();
+    let chunk =
+        [b"WEBPVP8L".as_slice(), &(bytes.len() as u32).to_le_bytes(), &bytes, &vec![0; bytes.len() % 2]].concat();
+    [b"RIFF".as_slice(), &(chunk.len() as u32).to_le_bytes(), &chunk].concat()
+}
+
 fn segment(marker: u8, data: &[u8]) -> Vec<u8> {
     [[0xff, marker].as_slice(), &(data.len() as u16 + 2).to_be_bytes(), data].concat()
 }
