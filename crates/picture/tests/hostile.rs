@@ -202,6 +202,17 @@ fn parts_of_a_tiff_are_as_many_as_its_size_explains() {
     for (rows, count) in [(1, 9), (2, 5), (8, 2), (0, 9), (u32::MAX, 2)] {
         assert_eq!(refusal(&file(rows, count)), "the TIFF file is broken: it is in more parts than its size explains");
     }
+    let long = [(256, 1), (257, 1 << 20), (258, 8), (259, 1), (262, 1), (278, 1)];
+    let mut fields = long.map(|(tag, value)| made::Field(tag, vec![value])).to_vec();
+    let count = (1 << 18) + 1;
+    fields.extend([made::Field(273, vec![0; count]), made::Field(279, vec![0; count])]);
+    let why = "it is in 262145 parts, and 262144 are the most";
+    let text = format!("this TIFF file cannot be read here: {why}. Save it anew as JPEG or PNG");
+    assert_eq!(refusal(&made::tiff(&fields, &[])), text);
+    let empty = made::Page { side: 0, ..page };
+    let mut fields = made::fields(empty, 1);
+    fields.extend([made::Field(273, vec![0]), made::Field(279, vec![0])]);
+    assert_eq!(refusal(&made::tiff(&fields, &[])), "the picture is 0x0: it has no pixels");
     // More samples are told of than there can be, for which a decoder would make room.
     let mut fields = made::fields(page, 8);
     fields.extend([made::Field(273, vec![0]), made::Field(279, vec![64]), made::Field(338, vec![0; 1000])]);

@@ -91,7 +91,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let across = u64::from(width.div_ceil(part_width.max(1)));
     let down = u64::from(height.div_ceil(part_height.max(1)));
     let most = across.saturating_mul(down).saturating_mul(if is_apart { samples.into() } else { 1 });
-    let parts = parts(&ifd, offsets, lengths, most, bytes.len() as u64)?;
+    // A picture without pixels is refused as one.
+    let parts = parts(&ifd, offsets, lengths, most.max(1), bytes.len() as u64)?;
     const FLOATS: u32 = 3;
     let is_half = bits == 16 && ifd.number(SAMPLE_FORMAT) == Some(FLOATS);
     let page = TiffPage {

@@ -1,6 +1,7 @@
 //! Files that no writer would make.
 
 /// A field of a TIFF's first directory: its number, and what it holds.
+#[derive(Clone)]
 pub struct Field(pub u16, pub Vec<u32>);
 
 /// A TIFF of such fields, which ends with `data`; places of strips are counted from where these begin.
