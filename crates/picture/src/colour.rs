@@ -13,11 +13,11 @@ use moxcms::{
 
 pub(crate) use self::claimed::conversion;
 use self::table::Table;
-use crate::{outline::LONGEST_PROFILE, stored::Colours};
+use crate::{outline::LONGEST_PROFILE, stored::Channels};
 
 /// Makes sRGB of a file's colours.
 pub(crate) struct Conversion {
-    colours: Colours,
+    colours: Channels,
     by: By,
 }
 
@@ -35,7 +35,7 @@ const SAME: f32 = 0.8 / 255.0;
 
 impl Conversion {
     /// By a profile's bytes, and the name that it gives itself; none where its colours are sRGB's already.
-    fn by_profile(bytes: &[u8], colours: Colours) -> Result<Option<(Self, String)>, Unusable> {
+    fn by_profile(bytes: &[u8], colours: Channels) -> Result<Option<(Self, String)>, Unusable> {
         if bytes.len() as u64 > LONGEST_PROFILE {
             return Err("it is larger than 4 MiB");
         }
@@ -47,9 +47,9 @@ impl Conversion {
         let mut profile = ColorProfile::new_from_slice_with_options(&tags::with_wanted_alone(bytes), options)
             .map_err(|_| "it is broken")?;
         let wanted = match colours {
-            Colours::Grey => DataColorSpace::Gray,
-            Colours::Rgb => DataColorSpace::Rgb,
-            Colours::Cmyk => DataColorSpace::Cmyk,
+            Channels::Grey => DataColorSpace::Gray,
+            Channels::Rgb => DataColorSpace::Rgb,
+            Channels::Cmyk => DataColorSpace::Cmyk,
         };
         if profile.color_space != wanted {
             return Err("it is of another kind of colours than the picture");
@@ -65,7 +65,7 @@ impl Conversion {
         // A profile of one table means it for every intent.
         let lut = profile.lut_a_to_b_colorimetric.as_ref().or(profile.lut_a_to_b_perceptual.as_ref());
         let conversion = match lut {
-            Some(lut) if colours != Colours::Grey => {
+            Some(lut) if colours != Channels::Grey => {
                 let table = Table::new(&profile, lut, colours.channels())?;
                 Self { colours, by: By::Table(Box::new(table)) }.if_needed()?
             }
@@ -74,7 +74,7 @@ impl Conversion {
         Ok(conversion.map(|conversion| (conversion, name(bytes))))
     }
 
-    fn by(profile: &ColorProfile, colours: Colours) -> Result<Option<Self>, Unusable> {
+    fn by(profile: &ColorProfile, colours: Channels) -> Result<Option<Self>, Unusable> {
         let options = TransformOptions {
             // As Pillow and others convert: what both sides have is kept as it is, and white is white.
             rendering_intent: RenderingIntent::RelativeColorimetric,
@@ -82,9 +82,9 @@ impl Conversion {
             ..TransformOptions::default()
         };
         let from = match colours {
-            Colours::Grey => Layout::Gray,
-            Colours::Rgb => Layout::Rgb,
-            Colours::Cmyk => return Err("it lacks what a conversion takes"),
+            Channels::Grey => Layout::Gray,
+            Channels::Rgb => Layout::Rgb,
+            Channels::Cmyk => return Err("it lacks what a conversion takes"),
         };
         let transform = profile.create_transform_f32(from, &ColorProfile::new_srgb(), Layout::Rgb, options);
         let transform = transform.map_err(|_| "it lacks what a conversion takes")?;
@@ -101,9 +101,9 @@ impl Conversion {
             return Err("it makes no colours of some numbers");
         }
         let is_needed = match colours {
-            Colours::Cmyk => true,
-            Colours::Rgb => !near_all(&samples, &rgb, |pixel| [pixel[0], pixel[1], pixel[2]], 3),
-            Colours::Grey => !near_all(&samples, &rgb, |pixel| [pixel[0]; 3], 1),
+            Channels::Cmyk => true,
+            Channels::Rgb => !near_all(&samples, &rgb, |pixel| [pixel[0], pixel[1], pixel[2]], 3),
+            Channels::Grey => !near_all(&samples, &rgb, |pixel| [pixel[0]; 3], 1),
         };
         Ok(is_needed.then_some(self))
     }
@@ -129,7 +129,7 @@ fn near_all(samples: &[f32], rgb: &[f32], want: impl Fn(&[f32]) -> [f32; 3], cha
 }
 
 /// Colours from all over the space.
-fn samples(colours: Colours) -> Vec<f32> {
+fn samples(colours: Channels) -> Vec<f32> {
     const STEPS: u32 = 6;
     const GREYS: u32 = 64;
     let channels = colours.channels() as u32;

@@ -89,7 +89,7 @@ impl PngHeader {
 /// A GIF's frame is decoded to palette indices, and laid on its canvas of four channels.
 pub(crate) fn gif(canvas: Size) -> Outline {
     const WINDOW: u64 = 128 << 10;
-    Outline::new(canvas, 4, true, WINDOW + 5 * canvas.pixels())
+    Outline::new(canvas, 4, true, WINDOW.saturating_add(canvas.pixels().saturating_mul(5)))
 }
 
 /// A BMP is decoded row by row.
@@ -111,6 +111,8 @@ pub(crate) struct TiffPage {
     pub is_copied: bool,
     /// The pixels of a strip or tile.
     pub part: u64,
+    /// How many of them there are.
+    pub parts: u64,
     /// The bytes of the longest of them.
     pub longest_part: u64,
     pub file: u64,
@@ -119,14 +121,20 @@ pub(crate) struct TiffPage {
 impl TiffPage {
     pub fn outline(&self) -> Outline {
         let bytes_a_sample = u64::from(self.bits.div_ceil(8)).next_power_of_two();
-        let stored = if self.is_palette { 6 } else { u64::from(self.samples) * bytes_a_sample };
+        let samples = u64::from(self.samples);
+        // Of a palette, three words and a fourth for opacity.
+        let stored = if self.is_palette { 2 * (3 + (samples - 1).min(1)) } else { samples * bytes_a_sample };
         // Decoded once as the file has it, and once more in the order and width that the rest is made of.
-        let part = self.part.saturating_mul(u64::from(self.samples) * bytes_a_sample);
-        let work = self.size.pixels().saturating_mul(u64::from(self.samples) * bytes_a_sample);
+        let part = self.part.saturating_mul(samples * bytes_a_sample);
+        let work = self.size.pixels().saturating_mul(samples * bytes_a_sample);
         let work = if self.is_rearranged { work } else { 0 };
         let copy = if self.is_copied { self.file } else { 0 };
-        let scratch = work.saturating_add(2 * part).saturating_add(2 * self.longest_part).saturating_add(copy);
-        Outline::new(self.size, stored, self.samples > 1, scratch)
+        /// Of each part, its place and its length, and the decoder's lists that they are read by.
+        const PLACE: u64 = 56;
+        let scratch = [part, part, self.longest_part, self.longest_part, copy, PLACE.saturating_mul(self.parts)]
+            .into_iter()
+            .fold(work, u64::saturating_add);
+        Outline::new(self.size, stored, samples > 1, scratch)
     }
 }
 
@@ -134,6 +142,9 @@ impl TiffPage {
 pub(crate) fn most_within(width: u32, height: u32) -> u64 {
     u64::from(width).saturating_mul(height.into())
 }
+
+/// The most scans that a JPEG's decoder goes through.
+pub(crate) const MOST_SCANS: u32 = 100;
 
 /// What stands in a JPEG's frame header, and how its scans come.
 pub(crate) struct JpegFrame {
@@ -143,6 +154,7 @@ pub(crate) struct JpegFrame {
     /// How often each component is sampled across and down in a unit.
     pub sampling: Vec<(u8, u8)>,
     pub is_progressive: bool,
+    pub scans: u32,
     /// Whether a scan brings fewer than all components.
     pub has_partial_scans: bool,
     /// Whether such a scan brings several.
@@ -152,6 +164,7 @@ pub(crate) struct JpegFrame {
 impl JpegFrame {
     /// Takes note of a scan of so many components.
     pub fn scan_of(&mut self, components: u8) {
+        self.scans = self.scans.saturating_add(1);
         let is_partial = usize::from(components) < self.sampling.len();
         self.has_partial_scans |= is_partial;
         self.has_mixed_scans |= is_partial && components > 1;
@@ -173,18 +186,40 @@ impl JpegFrame {
         scans_are_well && self.sampling.iter().all(|factors| fits(factors) && is_usual(factors))
     }
 
-    pub fn outline(&self) -> Outline {
-        const BLOCK: u64 = 8;
-        const COEFFICIENT: u64 = 2;
+    const BLOCK: u64 = 8;
+
+    /// How often the most sampled component is sampled across and down in a unit.
+    fn most(&self) -> (u64, u64) {
         let most = |factor: fn(&(u8, u8)) -> u8| u64::from(self.sampling.iter().map(factor).max().unwrap_or(1).max(1));
-        let (across, down) = (most(|factors| factors.0), most(|factors| factors.1));
-        let units_across = u64::from(self.size.width).div_ceil(BLOCK * across);
-        let units_down = u64::from(self.size.height).div_ceil(BLOCK * down);
-        let blocks_a_unit: u64 = self.sampling.iter().map(|&(across, down)| u64::from(across) * u64::from(down)).sum();
-        let bytes_a_unit = blocks_a_unit * BLOCK * BLOCK * COEFFICIENT;
+        (most(|factors| factors.0), most(|factors| factors.1))
+    }
+
+    /// How many units there are across and down.
+    fn units(&self) -> (u64, u64) {
+        let (across, down) = self.most();
+        let units = |side: u32, most: u64| u64::from(side).div_ceil(Self::BLOCK * most);
+        (units(self.size.width, across), units(self.size.height, down))
+    }
+
+    fn blocks_a_unit(&self) -> u64 {
+        self.sampling.iter().map(|&(across, down)| u64::from(across) * u64::from(down)).sum()
+    }
+
+    /// How many blocks there are of all components, at the most.
+    pub fn blocks(&self) -> u64 {
+        let (across, down) = self.units();
+        across * down * self.blocks_a_unit()
+    }
+
+    pub fn outline(&self) -> Outline {
+        const BLOCK: u64 = JpegFrame::BLOCK;
+        const COEFFICIENT: u64 = 2;
+        let (across, down) = self.most();
+        let (units_across, _) = self.units();
+        let bytes_a_unit = self.blocks_a_unit() * BLOCK * BLOCK * COEFFICIENT;
         // The coefficients of the whole picture are held until its last scan.
         let keeps_coefficients = self.is_progressive || self.has_partial_scans;
-        let kept = if keeps_coefficients { units_across * units_down * bytes_a_unit } else { 0 };
+        let kept = if keeps_coefficients { self.blocks() * BLOCK * BLOCK * COEFFICIENT } else { 0 };
         // A row of units, and what it is brought to the picture's resolution in.
         let row = 4 * units_across * bytes_a_unit.max(across * down * BLOCK * BLOCK * COEFFICIENT * 3);
         Outline::new(self.size, self.sampling.len() as u64, false, kept + row)
@@ -200,6 +235,8 @@ pub(crate) struct WebpStream {
     pub is_animated: bool,
     /// The longest lossy stream; the decoder copies it, into buffers that double as they grow.
     pub lossy_bytes: u64,
+    /// What a decoder holds of a lossless stream's codes, in bytes.
+    pub codes: u64,
 }
 
 impl WebpStream {
@@ -217,6 +254,11 @@ impl WebpStream {
         let streams = [(self.lossy_bytes > 0, lossy), (self.has_lossless, lossless), (self.is_animated, animated)];
         let pixels = streams.into_iter().filter_map(|(is_there, bytes)| is_there.then_some(bytes)).max().unwrap_or(0);
         let bytes_a_pixel = if self.has_alpha { 4 } else { 3 };
-        Some(Outline::new(size, bytes_a_pixel, self.has_alpha, pixels + 4 * self.lossy_bytes))
+        Some(Outline::new(
+            size,
+            bytes_a_pixel,
+            self.has_alpha,
+            pixels.saturating_add(self.lossy_bytes.saturating_mul(4)).saturating_add(self.codes),
+        ))
     }
 }

@@ -6,14 +6,12 @@ mod png;
 mod scans;
 mod tiff;
 
-use impasto_recipe::Size;
-
 use crate::{
     DecodeError, DecodeLimits, FileKind, Notice, colour,
     error::Flaw,
     outline::Outline,
     recognise::recognise,
-    stored::{Colours, Samples},
+    stored::{Channels, Samples},
     structure::{self, Body},
 };
 
@@ -21,7 +19,7 @@ pub(crate) use crate::stored::Stored;
 
 /// Samples as a decoder gives them.
 struct Decoded {
-    colours: Colours,
+    colours: Channels,
     samples: Samples,
     has_alpha: bool,
     premultiplied: bool,
@@ -37,7 +35,7 @@ pub(crate) fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Stored, Decode
     if size.pixels() > limits.max_pixels {
         return Err(DecodeError::TooManyPixels { size, limit: limits.max_pixels });
     }
-    let decoded = decoded(kind, walked.body, size).map_err(|flaw| flaw.of(kind))?;
+    let decoded = decoded(kind, walked.body, &walked.outline).map_err(|flaw| flaw.of(kind))?;
     let Decoded { colours, samples, has_alpha, premultiplied } = decoded;
     let mut notices = Vec::new();
     if walked.orientation != image::metadata::Orientation::NoTransforms {
@@ -69,21 +67,20 @@ pub(crate) fn outline(bytes: &[u8]) -> Result<Outline, DecodeError> {
     structure::walk(kind, bytes).map(|walked| walked.outline).map_err(|flaw| flaw.of(kind))
 }
 
-fn decoded(kind: FileKind, body: Body, size: Size) -> Result<Decoded, Flaw> {
+fn decoded(kind: FileKind, body: Body, outline: &Outline) -> Result<Decoded, Flaw> {
     match (kind, body) {
-        (FileKind::Png, Body::Whole(bytes)) => png::decode(bytes, size, true),
-        (FileKind::Png, Body::Endless(bytes)) => png::decode(bytes, size, false),
-        (_, Body::Jpeg { bytes, ended, is_rgb }) => jpeg::decode(bytes, ended, is_rgb, size),
-        (_, Body::Tiff(bytes, fields)) => tiff::decode(bytes, &fields, size),
-        (kind, Body::Whole(bytes) | Body::Endless(bytes)) => others::decode(kind, bytes, size),
+        (FileKind::Png, Body::Whole(bytes)) => png::decode(bytes, outline, true),
+        (FileKind::Png, Body::Endless(bytes)) => png::decode(bytes, outline, false),
+        (_, Body::Jpeg { bytes, ended, is_rgb }) => jpeg::decode(bytes, ended, is_rgb, outline.size),
+        (_, Body::Tiff(bytes, fields)) => tiff::decode(bytes, &fields, outline),
+        (kind, Body::Whole(bytes) | Body::Endless(bytes)) => others::decode(kind, bytes, outline),
     }
 }
 
-/// What a decoder may allocate: the picture at its widest, and something for tables and metadata.
-fn allowance(size: Size) -> u64 {
-    const BYTES_A_PIXEL: u64 = 8;
+/// What a decoder may allocate: the picture and what is held besides, and something for tables and metadata.
+fn allowance(outline: &Outline) -> u64 {
     const BESIDES: u64 = 64 << 20;
-    size.pixels().saturating_mul(BYTES_A_PIXEL).saturating_add(BESIDES)
+    outline.memory_need().inspecting.saturating_add(BESIDES)
 }
 
 fn sizes_disagree() -> Flaw {

@@ -8,7 +8,7 @@ use crate::{Mask, Notice, Picture, colour::Conversion, turn::Turn};
 /// A picture as its file stores it.
 pub(crate) struct Stored {
     pub size: Size,
-    pub colours: Colours,
+    pub colours: Channels,
     pub samples: Samples,
     /// Whether each pixel ends with its opacity.
     pub has_alpha: bool,
@@ -23,14 +23,14 @@ pub(crate) struct Stored {
 
 /// What the channels of a pixel are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Colours {
+pub(crate) enum Channels {
     Grey,
     Rgb,
     /// Where 0 is no ink.
     Cmyk,
 }
 
-impl Colours {
+impl Channels {
     pub const fn channels(self) -> usize {
         match self {
             Self::Grey => 1,
@@ -143,7 +143,7 @@ impl Stored {
 }
 
 /// Colours of which nothing is said: sRGB's, and inks that each take away their share of light.
-fn as_they_are(colours: Colours, row: &[f32], rgb: &mut [f32]) {
+fn as_they_are(colours: Channels, row: &[f32], rgb: &mut [f32]) {
     let pixels = row.chunks_exact(colours.channels());
     for (pixel, rgb) in pixels.zip(rgb.as_chunks_mut::<3>().0) {
         *rgb = match *pixel {

@@ -1,6 +1,8 @@
 //! Files that were cut off, changed or made up: refused, never a panic and never a picture that is partly grey.
 
-use std::{fs, sync::LazyLock};
+mod made;
+
+use std::{fs, io::Write as _, sync::LazyLock};
 
 use impasto_picture::{DecodeError, DecodeLimits, FileKind, Picture};
 use proptest::prelude::*;
@@ -52,6 +54,10 @@ fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
         Picture::memory_need(bytes).unwrap();
     }
     decoded
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    decode(bytes).unwrap_err().to_string()
 }
 
 /// What is still a picture after the end was cut off is the whole picture: only a mark of the end, or what comes after the
@@ -144,6 +150,112 @@ fn frames_within_frames_are_not_walked_into() {
     assert!(decode(&file).is_err());
 }
 
+#[test]
+fn another_frame_after_a_scan_is_not_part_of_the_picture() {
+    let file = made::jpeg_of_two_frames();
+    // The first is all there, but lacks what a decoder takes its coefficients by.
+    assert_eq!(refusal(&file), "the JPEG file is broken: its data are damaged");
+    assert_eq!(Picture::memory_need(&file).unwrap().inspecting >> 20, 1);
+    // In place of the first scan's end, a frame of the same size, and of a kind that is not read.
+    let whole = FILES.into_iter().find(|(name, _)| *name == "progressive.jpg").unwrap().1;
+    let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc2]).unwrap();
+    let frame = &whole[frame..frame + 19];
+    let second_scan = whole.windows(2).position(|marker| marker == [0xff, 0xda]).unwrap() + 2;
+    let second_scan = second_scan + whole[second_scan..].windows(2).position(|at| at == [0xff, 0xc4]).unwrap();
+    for marker in [0xc2, 0xc5] {
+        let mut file = [&whole[..second_scan], frame, &whole[second_scan..]].concat();
+        file[second_scan + 1] = marker;
+        assert_eq!(decode(&file), Err(DecodeError::Truncated(FileKind::Jpeg)));
+    }
+}
+
+#[test]
+fn a_jpeg_has_the_components_that_it_declares() {
+    let size = decode(&made::jpeg_without_end(1, 0)).map(|picture| picture.size().pixels());
+    assert_eq!(size, Ok(1 << 20));
+    assert!(decode(&made::jpeg_without_end(255, 0)).is_err());
+}
+
+#[test]
+fn a_jpeg_has_no_more_scans_than_its_decoder_goes_through() {
+    let why = "the JPEG file is broken: it comes in more than 100 scans";
+    let file = made::jpeg_without_end(1, 99);
+    assert_eq!(refusal(&file), why);
+    assert_eq!(refusal(&[file.as_slice(), b"\xff\xd9"].concat()), why);
+}
+
+#[test]
+fn parts_of_a_tiff_that_are_the_same_bytes_are_refused() {
+    assert_eq!(refusal(&made::overlapping_tiff()), "the TIFF file is broken: its parts overlap");
+}
+
+#[test]
+fn parts_of_a_tiff_are_as_many_as_its_size_explains() {
+    let page = made::Page { side: 8, samples: 1, bits: 8, format: 1, photometric: 1, compression: 1 };
+    let file = |rows: u32, count: usize| {
+        let mut fields = made::fields(page, rows);
+        fields.extend([made::Field(273, vec![0; count]), made::Field(279, vec![8; count])]);
+        fields.sort_by_key(|field| field.0);
+        made::tiff(&fields, &[0; 128])
+    };
+    assert!(decode(&file(1, 8)).is_ok());
+    for (rows, count) in [(1, 9), (2, 5), (8, 2), (0, 9), (u32::MAX, 2)] {
+        assert_eq!(refusal(&file(rows, count)), "the TIFF file is broken: it is in more parts than its size explains");
+    }
+    let long = [(256, 1), (257, 1 << 20), (258, 8), (259, 1), (262, 1), (278, 1)];
+    let mut fields = long.map(|(tag, value)| made::Field(tag, vec![value])).to_vec();
+    let count = (1 << 18) + 1;
+    fields.extend([made::Field(273, vec![0; count]), made::Field(279, vec![0; count])]);
+    let why = "it is in 262145 parts, and 262144 are the most";
+    let text = format!("this TIFF file cannot be read here: {why}. Save it anew as JPEG or PNG");
+    assert_eq!(refusal(&made::tiff(&fields, &[])), text);
+    let empty = made::Page { side: 0, ..page };
+    let mut fields = made::fields(empty, 1);
+    fields.extend([made::Field(273, vec![0]), made::Field(279, vec![0])]);
+    assert_eq!(refusal(&made::tiff(&fields, &[])), "the picture is 0x0: it has no pixels");
+    // More samples are told of than there can be, for which a decoder would make room.
+    let mut fields = made::fields(page, 8);
+    fields.extend([made::Field(273, vec![0]), made::Field(279, vec![64]), made::Field(338, vec![0; 1000])]);
+    fields.sort_by_key(|field| field.0);
+    assert_eq!(
+        refusal(&made::tiff(&fields, &[0; 64])),
+        "the TIFF file is broken: it tells of more samples than a pixel can have"
+    );
+}
+
+/// What a decoder makes of codes is told, though what says how many there are is a picture itself.
+#[test]
+fn codes_of_a_webp_are_counted_one_by_one() {
+    let need = |groups: usize| {
+        let file = made::webp_of_many_codes(groups);
+        assert!(decode(&file).is_err());
+        Picture::memory_need(&file).unwrap().inspecting
+    };
+    // Five tables by ten bits, and the decoder's list of them.
+    assert_eq!(need(200) - need(100), 100 * 5 * (4 << 10) + 100 * 3 * 5 * 56);
+}
+
+/// As wide as samples come, with more than a decoder may take by default.
+#[test]
+fn pixels_of_floats_may_be_wide() {
+    let side = 1700;
+    let page = made::Page { side, samples: 4, bits: 64, format: 3, photometric: 2, compression: 8 };
+    let mut data = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    data.write_all(&vec![0; (side * side * 32) as usize]).unwrap();
+    let file = made::page(page, side, &data.finish().unwrap());
+    let inspected = Picture::inspect(&file, &DecodeLimits::default()).map(|inspected| inspected.transparent);
+    assert_eq!(inspected, Ok(true));
+}
+
+#[test]
+fn a_palette_may_have_opacity_beside_it() {
+    let page = made::Page { side: 2, samples: 2, bits: 8, format: 1, photometric: 3, compression: 1 };
+    let picture = decode(&made::page(page, 1, &[1, 255, 2, 51, 0, 0, 255, 255])).unwrap();
+    assert_eq!(picture.alpha().unwrap().values(), [1.0, 0.2, 0.0, 1.0]);
+    let word = |place: u32| (place * 77 % 65536) as f32 / 65535.0;
+    assert_eq!(picture.rgb()[3..6], [word(2), word(258), word(514)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
@@ -173,7 +285,7 @@ proptest! {
             let place = signature - 36 + place.index((bytes.len() - signature).min(300 << (2 * nearer)));
             bytes[place] = byte;
         }
-let _ = decode(&bytes);
+        let _ = decode(&bytes);
     }
 
     /// Where headers are, which is where the worst lies can be told.

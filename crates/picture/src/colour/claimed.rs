@@ -12,12 +12,12 @@ use crate::{
     Notice,
     inflate::inflate,
     outline::LONGEST_PROFILE,
-    stored::Colours,
+    stored::Channels,
     structure::{Claim, PngColours, compressed_profile},
 };
 
 /// What makes sRGB of colours by what is claimed of them; none where nothing is to be done.
-pub(crate) fn conversion(claim: &Claim, colours: Colours, notices: &mut Vec<Notice>) -> Option<Conversion> {
+pub(crate) fn conversion(claim: &Claim, colours: Channels, notices: &mut Vec<Notice>) -> Option<Conversion> {
     let converted = match claim {
         Claim::Nothing => Ok(None),
         Claim::Incomplete => Err("parts of it are missing"),
@@ -39,7 +39,7 @@ pub(crate) fn conversion(claim: &Claim, colours: Colours, notices: &mut Vec<Noti
         }
     };
     // Inks are no light: they are converted, if only by rule of thumb.
-    let from = from.or_else(|| (colours == Colours::Cmyk).then(|| "CMYK".to_owned()));
+    let from = from.or_else(|| (colours == Channels::Cmyk).then(|| "CMYK".to_owned()));
     notices.extend(from.map(Notice::ColoursConverted));
     conversion
 }
@@ -47,7 +47,7 @@ pub(crate) fn conversion(claim: &Claim, colours: Colours, notices: &mut Vec<Noti
 /// By the first chunk that counts, in the order of PNG's specification.
 fn by_chunks(
     claims: &PngColours,
-    colours: Colours,
+    colours: Channels,
     notices: &mut Vec<Notice>,
 ) -> Result<Option<(Conversion, String)>, Unusable> {
     if let Some(numbers) = claims.cicp {
@@ -73,7 +73,7 @@ fn inflated(chunk: &[u8]) -> Result<Vec<u8>, Unusable> {
 /// By H.273's numbers for primaries, transfer function, matrix and range.
 fn by_code_points(
     [primaries, transfer, matrix, range]: [u8; 4],
-    colours: Colours,
+    colours: Channels,
 ) -> Result<Option<(Conversion, String)>, Unusable> {
     const PQ: u8 = 16;
     const HLG: u8 = 18;
@@ -92,7 +92,7 @@ fn by_code_points(
     };
     let mut profile = ColorProfile::new_from_cicp(numbers);
     let Some(curve) = profile.red_trc.clone() else { return Err(unknown) };
-    if colours == Colours::Grey {
+    if colours == Channels::Grey {
         profile = grey(curve);
     }
     let name = match primaries {
@@ -108,7 +108,7 @@ fn by_code_points(
 fn by_numbers(
     gamma: Option<u32>,
     chromaticities: Option<[u32; 8]>,
-    colours: Colours,
+    colours: Channels,
 ) -> Result<Option<(Conversion, String)>, Unusable> {
     const SRGB_GAMMA: f64 = 45_455.0;
     const SRGB: [u32; 8] = [31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
@@ -116,7 +116,7 @@ fn by_numbers(
     const NEAR: u32 = 200;
     let is_srgbs_gamma = gamma.is_none_or(|gamma| (f64::from(gamma) / SRGB_GAMMA - 1.0).abs() <= 0.01);
     let others = chromaticities.filter(|given| given.iter().zip(SRGB).any(|(given, want)| given.abs_diff(want) > NEAR));
-    let others = others.filter(|_| colours == Colours::Rgb);
+    let others = others.filter(|_| colours == Channels::Rgb);
     if is_srgbs_gamma && others.is_none() {
         return Ok(None);
     }
@@ -129,7 +129,7 @@ fn by_numbers(
             return Err(nonsense);
         }
         let curve = ToneReprCurve::Parametric(vec![100_000.0 / gamma as f32]);
-        if colours == Colours::Grey {
+        if colours == Channels::Grey {
             profile = grey(curve);
         } else {
             profile.cicp = None;

@@ -10,7 +10,7 @@ use zune_jpeg::{
 use super::{Decoded, scans, sizes_disagree};
 use crate::{
     error::Flaw,
-    stored::{Colours, Samples},
+    stored::{Channels, Samples},
 };
 
 const END: &[u8] = &[0xff, 0xd9];
@@ -20,7 +20,7 @@ pub(super) fn decode(bytes: &[u8], ended: bool, is_rgb: bool, size: Size) -> Res
     if ended {
         return decode_whole(bytes, is_rgb, size);
     }
-    let end = scans::end_of_picture(bytes)?;
+    let end = scans::end_of_picture(bytes, size)?;
     decode_whole(&[&bytes[..end], END].concat(), is_rgb, size)
 }
 
@@ -37,18 +37,18 @@ fn decode_whole(bytes: &[u8], is_rgb: bool, size: Size) -> Result<Decoded, Flaw>
         return Err(sizes_disagree());
     }
     let (colours, wanted) = match (info.components, stored) {
-        (1, _) => (Colours::Grey, ColorSpace::Luma),
-        (4, stored) => (Colours::Cmyk, stored),
+        (1, _) => (Channels::Grey, ColorSpace::Luma),
+        (4, stored) => (Channels::Cmyk, stored),
         // Asked for what it has, the decoder leaves colours as they are.
-        (_, ColorSpace::YCbCr) if is_rgb => (Colours::Rgb, ColorSpace::YCbCr),
-        _ => (Colours::Rgb, ColorSpace::RGB),
+        (_, ColorSpace::YCbCr) if is_rgb => (Channels::Rgb, ColorSpace::YCbCr),
+        _ => (Channels::Rgb, ColorSpace::RGB),
     };
     // The decoder goes by the names of the components first, everyone else by them last.
-    let is_taken_for_rgb = colours == Colours::Rgb && !is_rgb && matches!(stored, ColorSpace::RGB | ColorSpace::CMYK);
+    let is_taken_for_rgb = colours == Channels::Rgb && !is_rgb && matches!(stored, ColorSpace::RGB | ColorSpace::CMYK);
     decoder.set_options(options.set_strict_mode(true).jpeg_set_out_colorspace(wanted));
     let mut samples = vec![0; colours.channels() * usize::from(info.width) * usize::from(info.height)];
     decoder.decode_into(&mut samples).map_err(|_| Flaw::damaged())?;
-    if colours == Colours::Cmyk {
+    if colours == Channels::Cmyk {
         samples.as_chunks_mut().0.iter_mut().for_each(|pixel| *pixel = inks(*pixel, stored));
     }
     if is_taken_for_rgb {

@@ -6,16 +6,16 @@ use image::{
     ColorType, DynamicImage, ImageDecoder, ImageError, Limits,
     codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder},
 };
-use impasto_recipe::Size;
 
 use super::{Decoded, allowance, sizes_disagree};
 use crate::{
     FileKind,
     error::Flaw,
-    stored::{Colours, Samples},
+    outline::Outline,
+    stored::{Channels, Samples},
 };
 
-pub(super) fn decode(kind: FileKind, bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
+pub(super) fn decode(kind: FileKind, bytes: &[u8], outline: &Outline) -> Result<Decoded, Flaw> {
     let from = Cursor::new(bytes);
     let decoder: Result<Box<dyn ImageDecoder + '_>, ImageError> = match kind {
         FileKind::Gif => GifDecoder::new(from).map(|decoder| Box::new(decoder) as _),
@@ -23,14 +23,14 @@ pub(super) fn decode(kind: FileKind, bytes: &[u8], size: Size) -> Result<Decoded
         _ => WebPDecoder::new(from).map(|decoder| Box::new(decoder) as _),
     };
     let mut decoder = decoder.map_err(flaw)?;
-    if decoder.dimensions() != (size.width, size.height) {
+    if decoder.dimensions() != (outline.size.width, outline.size.height) {
         return Err(sizes_disagree());
     }
-    decoder.set_limits(limits(size)).map_err(flaw)?;
+    decoder.set_limits(limits(outline)).map_err(flaw)?;
     let image = DynamicImage::from_decoder(decoder).map_err(flaw)?;
     let colours = match image.color() {
-        ColorType::L8 | ColorType::La8 => Colours::Grey,
-        _ => Colours::Rgb,
+        ColorType::L8 | ColorType::La8 => Channels::Grey,
+        _ => Channels::Rgb,
     };
     let has_alpha = image.color().has_alpha();
     let samples = match image {
@@ -43,11 +43,11 @@ pub(super) fn decode(kind: FileKind, bytes: &[u8], size: Size) -> Result<Decoded
     Ok(Decoded { colours, samples: Samples::Bytes(samples), has_alpha, premultiplied: false })
 }
 
-fn limits(size: Size) -> Limits {
+fn limits(outline: &Outline) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_image_width = Some(size.width);
-    limits.max_image_height = Some(size.height);
-    limits.max_alloc = Some(allowance(size));
+    limits.max_image_width = Some(outline.size.width);
+    limits.max_image_height = Some(outline.size.height);
+    limits.max_alloc = Some(allowance(outline));
     limits
 }
 

@@ -2,29 +2,30 @@
 
 use std::io::Cursor;
 
-use impasto_recipe::Size;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 
 use super::{Decoded, allowance, sizes_disagree};
 use crate::{
     error::Flaw,
-    stored::{Colours, Samples},
+    outline::Outline,
+    stored::{Channels, Samples},
 };
 
 /// The chunk that every PNG ends with.
 const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// Decodes a PNG, which may lack its last chunk.
-pub(super) fn decode(bytes: &[u8], size: Size, ended: bool) -> Result<Decoded, Flaw> {
+pub(super) fn decode(bytes: &[u8], outline: &Outline, ended: bool) -> Result<Decoded, Flaw> {
     if ended {
-        return decode_whole(bytes, size);
+        return decode_whole(bytes, outline);
     }
-    let decoded = decode_whole(&[bytes, END].concat(), size);
+    let decoded = decode_whole(&[bytes, END].concat(), outline);
     decoded.map_err(|flaw| if flaw == Flaw::too_short() { Flaw::Truncated } else { flaw })
 }
 
-fn decode_whole(bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
-    let limits = Limits { bytes: usize::try_from(allowance(size)).unwrap_or(usize::MAX) };
+fn decode_whole(bytes: &[u8], outline: &Outline) -> Result<Decoded, Flaw> {
+    let size = outline.size;
+    let limits = Limits { bytes: usize::try_from(allowance(outline)).unwrap_or(usize::MAX) };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
@@ -35,10 +36,10 @@ fn decode_whole(bytes: &[u8], size: Size) -> Result<Decoded, Flaw> {
     }
     let (colour, depth) = reader.output_color_type();
     let (colours, has_alpha) = match colour {
-        ColorType::Grayscale => (Colours::Grey, false),
-        ColorType::GrayscaleAlpha => (Colours::Grey, true),
-        ColorType::Rgba => (Colours::Rgb, true),
-        ColorType::Rgb | ColorType::Indexed => (Colours::Rgb, false),
+        ColorType::Grayscale => (Channels::Grey, false),
+        ColorType::GrayscaleAlpha => (Channels::Grey, true),
+        ColorType::Rgba => (Channels::Rgb, true),
+        ColorType::Rgb | ColorType::Indexed => (Channels::Rgb, false),
     };
     let count = size.pixels().saturating_mul((colours.channels() + usize::from(has_alpha)) as u64);
     let count = usize::try_from(count).map_err(|_| Flaw::broken("it is too large"))?;

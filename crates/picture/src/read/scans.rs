@@ -3,30 +3,32 @@
 
 mod bits;
 
-use self::bits::{Bits, Scan, Table};
-use crate::error::Flaw;
+use impasto_recipe::Size;
 
-/// The place after the last scan; the file was cut off where the scans do not bring every pixel to its full precision.
-pub(super) fn end_of_picture(bytes: &[u8]) -> Result<usize, Flaw> {
-    let mut picture = Picture::default();
+use self::bits::{Bits, HuffmanCode, Scan};
+use crate::{error::Flaw, outline::MOST_SCANS};
+
+/// The place after the last scan of a picture of `size`; the file was cut off where the scans do not bring every pixel to its full precision.
+pub(super) fn end_of_picture(bytes: &[u8], size: Size) -> Result<usize, Flaw> {
+    let mut count = ScanCount { width: size.width as usize, height: size.height as usize, ..ScanCount::default() };
     let mut at = 2;
     // What stands after the last whole scan does not matter once every pixel is there.
-    while let Some(end) = picture.segment(bytes, at) {
+    while let Some(end) = count.segment(bytes, at) {
         at = end;
     }
-    if picture.is_complete() { Ok(picture.end) } else { Err(Flaw::Truncated) }
+    if count.is_complete() { Ok(count.end) } else { Err(Flaw::Truncated) }
 }
 
 #[derive(Default)]
-struct Picture {
+struct ScanCount {
     width: usize,
     height: usize,
     is_progressive: bool,
     components: Vec<Component>,
     /// By class (0 for the first coefficient, 1 for the others) and number.
-    tables: [[Option<Table>; 4]; 2],
+    codes: [[Option<HuffmanCode>; 4]; 2],
     restart_interval: usize,
-    scans: usize,
+    scans: u32,
     /// After the last scan that was whole.
     end: usize,
 }
@@ -41,12 +43,9 @@ struct Component {
     set: Vec<u64>,
 }
 
-/// As many as the decoder goes through.
-const MOST_SCANS: usize = 100;
-
 const NOTHING_YET: u8 = u8::MAX;
 
-impl Picture {
+impl ScanCount {
     /// Takes in the next segment, and the data after it; where that ends, if it is one of a picture and whole.
     fn segment(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let marker_at = at + bytes.get(at..)?.iter().position(|&byte| byte != 0xff)?;
@@ -72,20 +71,24 @@ impl Picture {
                 self.end = end;
                 return Some(end);
             }
-            0xc3..=0xcf | 0xfe | 0xe0..=0xef | 0xdb | 0xdc => {}
+            0xfe | 0xe0..=0xef | 0xdb | 0xdc => {}
             _ => return None,
         }
         Some(end)
     }
 
     fn frame(&mut self, data: &[u8], is_progressive: bool) -> Option<()> {
-        let [_, h1, h0, w1, w0, _, components @ ..] = data else { return None };
-        (self.height, self.width) = (u16::from_be_bytes([*h1, *h0]).into(), u16::from_be_bytes([*w1, *w0]).into());
+        let &[_, h1, h0, w1, w0, count, ref components @ ..] = data else { return None };
+        let (height, width) = (usize::from(u16::from_be_bytes([h1, h0])), usize::from(u16::from_be_bytes([w1, w0])));
+        // Another frame is another picture's, and only the first was held against the limits.
+        if !self.components.is_empty() || (width, height) != (self.width, self.height) {
+            return None;
+        }
         self.is_progressive = is_progressive;
-        self.components = Vec::new();
-        for &[id, factors, _] in components.as_chunks::<3>().0 {
+        // What stands after as many as are declared is none, however long the segment is.
+        for &[id, factors, _] in components.as_chunks::<3>().0.get(..count.into())? {
             let (across, down) = (usize::from(factors >> 4), usize::from(factors & 15));
-            if across == 0 || down == 0 {
+            if !matches!((across, down), (1..=4, 1..=4)) {
                 return None;
             }
             self.components.push(Component { id, across, down, missing: [NOTHING_YET; 64], set: Vec::new() });
@@ -104,7 +107,7 @@ impl Picture {
             let (counts, rest) = rest.split_first_chunk::<16>()?;
             let total = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, rest) = rest.split_at_checked(total)?;
-            let slot = self.tables.get_mut(usize::from(kind >> 4))?.get_mut(usize::from(kind & 15))?;
+            let slot = self.codes.get_mut(usize::from(kind >> 4))?.get_mut(usize::from(kind & 15))?;
             let (mut code, mut symbol) = (0_u32, 0);
             let lengths = counts.map(|count| {
                 let of_length = (code, u32::from(count), symbol);
@@ -112,7 +115,7 @@ impl Picture {
                 symbol += usize::from(count);
                 of_length
             });
-            *slot = Some(Table { lengths, symbols: symbols.to_vec() });
+            *slot = Some(HuffmanCode { lengths, symbols: symbols.to_vec() });
             data = rest;
         }
         Some(())
@@ -123,9 +126,9 @@ impl Picture {
         let (pairs, rest) = rest.split_at_checked(2 * usize::from(count))?;
         let &[first, last, precision] = rest.first_chunk()?;
         let mut components = Vec::new();
-        for &[id, tables] in pairs.as_chunks::<2>().0 {
+        for &[id, codes] in pairs.as_chunks::<2>().0 {
             let index = self.components.iter().position(|component| component.id == id)?;
-            components.push((index, usize::from(tables >> 4), usize::from(tables & 15)));
+            components.push((index, usize::from(codes >> 4), usize::from(codes & 15)));
         }
         let (first, last, high, low) = if self.is_progressive {
             (first.into(), last.into(), precision >> 4, precision & 15)
@@ -167,24 +170,24 @@ impl Picture {
                 bits.restart()?;
                 run_of_ends = 0;
             }
-            for &(index, first_table, other_table) in &scan.components {
+            for &(index, first_code, other_code) in &scan.components {
                 let component = &mut self.components[index];
                 let blocks = if is_alone { 1 } else { component.across * component.down };
                 for _ in 0..blocks {
                     if scan.first == 0 {
                         if scan.high == 0 {
-                            let length = bits.symbol(self.tables[0].get(first_table)?.as_ref()?)?;
+                            let length = bits.symbol(self.codes[0].get(first_code)?.as_ref()?)?;
                             bits.skip(length)?;
                         } else {
                             bits.skip(1)?;
                         }
                     }
-                    let table = || self.tables[1].get(other_table)?.as_ref();
+                    let code = || self.codes[1].get(other_code)?.as_ref();
                     if !self.is_progressive {
-                        bits.sequential(table()?)?;
+                        bits.sequential(code()?)?;
                     } else if scan.first > 0 {
                         let set = component.set.get_mut(unit)?;
-                        bits.progressive(table()?, scan, set, &mut run_of_ends)?;
+                        bits.progressive(code()?, scan, set, &mut run_of_ends)?;
                     }
                 }
             }

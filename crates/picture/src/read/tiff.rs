@@ -8,10 +8,11 @@ use tiff::{
     decoder::{Decoder, DecodingResult, Limits},
 };
 
-use super::{Decoded, allowance, sizes_disagree};
+use super::{Decoded, sizes_disagree};
 use crate::{
     error::Flaw,
-    stored::{Colours, Samples},
+    outline::Outline,
+    stored::{Channels, Samples},
     structure::TiffFields,
 };
 
@@ -21,7 +22,8 @@ const PALETTE: u32 = 3;
 const PREMULTIPLIED: u32 = 1;
 const STRAIGHT: u32 = 2;
 
-pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<Decoded, Flaw> {
+pub(super) fn decode(bytes: &[u8], fields: &TiffFields, outline: &Outline) -> Result<Decoded, Flaw> {
+    let size = outline.size;
     // The decoder leaves palettes alone, and what is white at zero in part: both are read as plain grey, and are seen to here.
     let as_grey;
     let bytes = if matches!(fields.photometric, PALETTE | WHITE_IS_ZERO) {
@@ -30,20 +32,20 @@ pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<De
     } else {
         bytes
     };
-    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(flaw)?.with_limits(limits(size));
+    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(flaw)?.with_limits(limits(outline));
     if decoder.dimensions().map_err(flaw)? != (size.width, size.height) {
         return Err(sizes_disagree());
     }
-    let (colours, bits, channels) = match decoder.colortype().map_err(flaw)? {
-        ColorType::Gray(bits) => (Colours::Grey, bits, 1),
-        ColorType::GrayA(bits) => (Colours::Grey, bits, 2),
-        ColorType::Multiband { bit_depth, num_samples } if fields.photometric <= 1 => {
-            (Colours::Grey, bit_depth, usize::from(num_samples))
+    let (mut colours, bits, channels) = match decoder.colortype().map_err(flaw)? {
+        ColorType::Gray(bits) => (Channels::Grey, bits, 1),
+        ColorType::GrayA(bits) => (Channels::Grey, bits, 2),
+        ColorType::Multiband { bit_depth, num_samples } if matches!(fields.photometric, 0 | 1 | PALETTE) => {
+            (Channels::Grey, bit_depth, usize::from(num_samples))
         }
-        ColorType::RGB(bits) => (Colours::Rgb, bits, 3),
-        ColorType::RGBA(bits) => (Colours::Rgb, bits, 4),
-        ColorType::CMYK(bits) => (Colours::Cmyk, bits, 4),
-        ColorType::CMYKA(bits) => (Colours::Cmyk, bits, 5),
+        ColorType::RGB(bits) => (Channels::Rgb, bits, 3),
+        ColorType::RGBA(bits) => (Channels::Rgb, bits, 4),
+        ColorType::CMYK(bits) => (Channels::Cmyk, bits, 4),
+        ColorType::CMYKA(bits) => (Channels::Cmyk, bits, 5),
         _ => return Err(Flaw::unsupported("its colours are of a kind that is rare")),
     };
     let mut result = DecodingResult::U8(Vec::new());
@@ -66,10 +68,6 @@ pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<De
         DecodingResult::F64(floats) => Samples::Floats(floats.into_iter().map(|float| float as f32).collect()),
         _ => return Err(Flaw::unsupported(format!("it has {bits} bits a channel, of a kind that is rare"))),
     };
-    if is_palette {
-        let samples = coloured(&samples, &fields.palette, bits)?;
-        return Ok(Decoded { colours: Colours::Rgb, samples, has_alpha: false, premultiplied: false });
-    }
     let has_alpha = channels > colours.channels() && matches!(fields.extra, Some(PREMULTIPLIED | STRAIGHT));
     let kept = colours.channels() + usize::from(has_alpha);
     let planes = if layout.planes > 1 { layout.planes } else { 1 };
@@ -80,6 +78,10 @@ pub(super) fn decode(bytes: &[u8], fields: &TiffFields, size: Size) -> Result<De
     };
     if fields.photometric == WHITE_IS_ZERO {
         invert(&mut samples, kept);
+    }
+    if is_palette {
+        samples = coloured(&samples, &fields.palette, bits, kept)?;
+        colours = Channels::Rgb;
     }
     Ok(Decoded { colours, samples, has_alpha, premultiplied: fields.extra == Some(PREMULTIPLIED) })
 }
@@ -100,29 +102,32 @@ fn unpacked(packed: &[u8], bits: u8, width: usize, spread: bool) -> Vec<u8> {
     let most = (1_u8 << bits) - 1;
     let scale = if spread { u8::MAX / most } else { 1 };
     let rows = packed.chunks_exact(width.div_ceil(a_byte));
-    rows.flat_map(|row| {
+    let mut unpacked = Vec::with_capacity(width * rows.len());
+    for row in rows {
         let samples =
             row.iter().flat_map(|&byte| (1..=a_byte).map(move |place| byte >> (8 - place * usize::from(bits))));
-        samples.take(width).map(|sample| (sample & most) * scale)
-    })
-    .collect()
+        unpacked.extend(samples.take(width).map(|sample| (sample & most) * scale));
+    }
+    unpacked
 }
 
-/// The colours that numbers stand for.
-fn coloured(numbers: &Samples, palette: &[u16], bits: u8) -> Result<Samples, Flaw> {
+/// The colours that the first of so many channels stands for; what follows it is opacity.
+fn coloured(numbers: &Samples, palette: &[u16], bits: u8, channels: usize) -> Result<Samples, Flaw> {
     let Samples::Bytes(numbers) = numbers else {
         return Err(Flaw::unsupported(format!("it has a palette for {bits} bits")));
     };
     let count = palette.len() / 3;
     // Some writers give bytes where words are asked for.
     let are_bytes = palette.iter().all(|&value| value < 256);
-    let widen = |value: u16| if are_bytes { value * 257 } else { value };
+    let widened = |value: u16| value * 257;
+    let widen = |value| if are_bytes { widened(value) } else { value };
     let colours: Vec<[u16; 3]> =
         (0..count).map(|place| [0, 1, 2].map(|channel| widen(palette[channel * count + place]))).collect();
-    let mut samples = Vec::with_capacity(3 * numbers.len());
-    for &number in numbers {
-        let colour = colours.get(usize::from(number));
+    let mut samples = Vec::with_capacity((2 + channels) * (numbers.len() / channels));
+    for pixel in numbers.chunks_exact(channels) {
+        let colour = colours.get(usize::from(pixel[0]));
         samples.extend(colour.ok_or_else(|| Flaw::broken("it uses a colour that its palette does not have"))?);
+        samples.extend(pixel[1..].iter().map(|&opacity| widened(opacity.into())));
     }
     Ok(Samples::Words(samples))
 }
@@ -137,10 +142,11 @@ fn arranged<T: Copy>(values: Vec<T>, size: Size, planes: usize, channels: usize,
         return Ok(values);
     }
     let (of_pixel, of_channel) = if planes == 1 { (channels, 1) } else { (1, count) };
-    Ok((0..count)
-        .flat_map(|pixel| (0..kept).map(move |channel| pixel * of_pixel + channel * of_channel))
-        .map(|at| values[at])
-        .collect())
+    // Collected without its length, it would be up to twice as long.
+    let mut arranged = Vec::with_capacity(count * kept);
+    let places = (0..count).flat_map(|pixel| (0..kept).map(move |channel| pixel * of_pixel + channel * of_channel));
+    arranged.extend(places.map(|at| values[at]));
+    Ok(arranged)
 }
 
 /// Turns light into dark in pixels of so many channels, the first of which is grey.
@@ -152,8 +158,9 @@ fn invert(samples: &mut Samples, channels: usize) {
     }
 }
 
-fn limits(size: Size) -> Limits {
-    let most = usize::try_from(allowance(size)).unwrap_or(usize::MAX);
+/// What was told of it, and no more: the decoder takes this much for lists in the file's head too.
+fn limits(outline: &Outline) -> Limits {
+    let most = usize::try_from(outline.memory_need().inspecting).unwrap_or(usize::MAX);
     let mut limits = Limits::default();
     limits.decoding_buffer_size = most;
     limits.intermediate_buffer_size = most;

@@ -4,7 +4,14 @@ use image::metadata::Orientation;
 use impasto_recipe::Size;
 
 use super::{Body, Claim, Rest, Walked, lacks_size};
-use crate::{error::Flaw, exif, outline::JpegFrame};
+use crate::{
+    error::Flaw,
+    exif,
+    outline::{JpegFrame, MOST_SCANS},
+};
+
+/// The most parts that a profile can be in.
+const MOST_PARTS: usize = 255;
 
 /// What is gathered on the way.
 #[derive(Default)]
@@ -58,8 +65,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let mut outline = frame.outline();
     outline.profile = found.profile.iter().map(|(_, _, part)| part.len() as u64).sum();
     if end.is_none() {
-        // The picture is copied, and its coefficients are counted.
-        outline.scratch += bytes.len() as u64 + frame.size.pixels();
+        // The picture is copied, and of each block it is noted which coefficients are set.
+        const NOTE: u64 = 8;
+        outline.scratch = outline.scratch.saturating_add(bytes.len() as u64 + NOTE * frame.blocks());
     }
     let rest_is_picture = end.is_some_and(|end| bytes[end..].starts_with(&[0xff, 0xd8, 0xff]));
     Ok(Walked {
@@ -76,11 +84,20 @@ impl<'a> Found<'a> {
         match (&mut self.frame, marker) {
             (None, _) if starts_frame(marker) => self.frame = Some(frame(marker, Rest(segment))?),
             (Some(_), _) if starts_frame(marker) => return Err(Flaw::broken("it has two frames in one picture")),
-            (Some(frame), 0xda) => frame.scan_of(Rest(segment).array::<1>()?[0]),
+            (Some(frame), 0xda) => {
+                frame.scan_of(Rest(segment).array::<1>()?[0]);
+                // Each takes its time by the size of the picture, even if it is of a few bytes.
+                if frame.scans > MOST_SCANS {
+                    return Err(Flaw::broken(format!("it comes in more than {MOST_SCANS} scans")));
+                }
+            }
             (None, 0xda) => return Err(Flaw::broken("its picture data come before their header")),
             (_, 0xe1) if segment.starts_with(b"Exif\0") => self.exif = self.exif.or(Some(segment)),
             (_, 0xe2) => {
-                if let Some([place, count, part @ ..]) = segment.strip_prefix(b"ICC_PROFILE\0") {
+                // One byte counts them, so that what comes after the last it can count is none of them.
+                if self.profile.len() < MOST_PARTS
+                    && let Some([place, count, part @ ..]) = segment.strip_prefix(b"ICC_PROFILE\0")
+                {
                     self.profile.push((*place, *count, part));
                 }
             }
@@ -151,6 +168,7 @@ fn frame(marker: u8, mut header: Rest) -> Result<JpegFrame, Flaw> {
         names,
         sampling,
         is_progressive: marker == 0xc2,
+        scans: 0,
         has_partial_scans: false,
         has_mixed_scans: false,
     })

@@ -70,6 +70,10 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         }
     };
     let mut outline = header.ok_or_else(lacks_size)?.outline(transparent);
+    if matches!(body, Body::Endless(_)) {
+        // The file is copied, and its end added.
+        outline.scratch = outline.scratch.saturating_add(bytes.len() as u64);
+    }
     let length = |bytes| inflated_length(bytes, LONGEST_PROFILE);
     outline.profile = colours.iccp.and_then(compressed_profile).map_or(0, length);
     if colours.cicp.is_some() || colours.gamma.is_some() || colours.chromaticities.is_some() {

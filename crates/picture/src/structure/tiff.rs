@@ -27,10 +27,13 @@ const TILE_HEIGHT: u16 = 323;
 const TILE_OFFSETS: u16 = 324;
 const TILE_LENGTHS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
+const SAMPLE_FORMAT: u16 = 339;
 const PROFILE: u16 = 34675;
 /// What digital negatives and other raw files have in their first directory.
 const DNG_VERSION: u16 = 50706;
 const CFA_PATTERN: u16 = 33422;
+
+const MOST_SAMPLES: u32 = 16;
 
 /// Three channels of as many colours as 16 bits can number.
 const LONGEST_MAP: usize = 3 << 16;
@@ -63,7 +66,11 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let size = Size::new(width, height);
     let bits = ifd.numbers(BITS).and_then(|bits| bits.max()).unwrap_or(1);
     let samples = ifd.number(SAMPLES).unwrap_or(1);
-    if samples == 0 || samples > 16 || bits == 0 || bits > 64 {
+    // The decoder makes lists of them, however long they are.
+    if [BITS, EXTRA_SAMPLES, SAMPLE_FORMAT].iter().any(|&tag| ifd.count(tag) > MOST_SAMPLES) {
+        return Err(Flaw::broken("it tells of more samples than a pixel can have"));
+    }
+    if samples == 0 || samples > MOST_SAMPLES || bits == 0 || bits > 64 {
         return Err(Flaw::unsupported(format!("it has {samples} samples of {bits} bits a pixel")));
     }
     let Some(photometric) = ifd.number(PHOTOMETRIC) else {
@@ -76,21 +83,29 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     if offsets == TILE_OFFSETS && is_apart {
         return Err(Flaw::unsupported("its channels are stored apart, and in tiles"));
     }
-    let longest = longest_part(&ifd, offsets, lengths, bytes.len())?;
     let (part_width, part_height) = if offsets == TILE_OFFSETS {
         (ifd.number(TILE_WIDTH).unwrap_or(width), ifd.number(TILE_HEIGHT).unwrap_or(height))
     } else {
         (width, ifd.number(ROWS_A_STRIP).unwrap_or(height).min(height))
     };
+    let across = u64::from(width.div_ceil(part_width.max(1)));
+    let down = u64::from(height.div_ceil(part_height.max(1)));
+    let most = across.saturating_mul(down).saturating_mul(if is_apart { samples.into() } else { 1 });
+    // A picture without pixels is refused as one.
+    let parts = parts(&ifd, offsets, lengths, most.max(1), bytes.len() as u64)?;
+    const FLOATS: u32 = 3;
+    let is_half = bits == 16 && ifd.number(SAMPLE_FORMAT) == Some(FLOATS);
     let page = TiffPage {
         size,
-        bits,
+        // Half floats are made whole ones.
+        bits: if is_half { 32 } else { bits },
         samples,
         is_palette: photometric == 3,
-        is_rearranged: is_apart || !matches!(bits, 8 | 16) || samples > 3 || photometric == 3,
+        is_rearranged: is_apart || is_half || !matches!(bits, 8 | 16) || samples > 3 || photometric == 3,
         is_copied: matches!(photometric, 0 | 3),
         part: most_within(part_width, part_height),
-        longest_part: longest,
+        parts: parts.count,
+        longest_part: parts.longest,
         file: bytes.len() as u64,
     };
     let mut outline = page.outline();
@@ -114,17 +129,40 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     })
 }
 
-/// The length of the longest strip or tile, each of which must lie within the file.
-fn longest_part(ifd: &Ifd, offsets: u16, lengths: u16, file: usize) -> Result<u64, Flaw> {
+/// The strips or tiles.
+struct Parts {
+    count: u64,
+    /// The bytes of the longest of them.
+    longest: u64,
+}
+
+/// The most of them that are read, since each takes a decoder's tables anew: 50 million pixels in the smallest tiles, or the
+/// longest of usual sides in strips of one row for each of four channels.
+const MOST_PARTS: u64 = 1 << 18;
+
+/// The parts, each of which must lie within the file, and which together cannot be longer than it: where thousands of them
+/// are the same bytes, these are gone through thousands of times.
+fn parts(ifd: &Ifd, offsets: u16, lengths: u16, most: u64, file: u64) -> Result<Parts, Flaw> {
+    let count = u64::from(ifd.count(offsets).max(ifd.count(lengths)));
+    if count > most {
+        return Err(Flaw::broken("it is in more parts than its size explains"));
+    }
+    if count > MOST_PARTS {
+        return Err(Flaw::unsupported(format!("it is in {count} parts, and {MOST_PARTS} are the most")));
+    }
     let (Some(offsets), Some(lengths)) = (ifd.numbers(offsets), ifd.numbers(lengths)) else {
         return Err(Flaw::broken("it does not say where its picture is"));
     };
-    let mut longest = 0;
-    for (offset, length) in offsets.zip(lengths) {
-        if u64::from(offset) + u64::from(length) > file as u64 {
+    let (mut longest, mut sum) = (0, 0);
+    for (offset, length) in offsets.zip(lengths).map(|(offset, length)| (u64::from(offset), u64::from(length))) {
+        if offset + length > file {
             return Err(Flaw::Truncated);
         }
-        longest = longest.max(u64::from(length));
+        longest = longest.max(length);
+        sum += length;
     }
-    Ok(longest)
+    if sum > file {
+        return Err(Flaw::broken("its parts overlap"));
+    }
+    Ok(Parts { count, longest })
 }

@@ -1,5 +1,7 @@
 //! WebP, which is RIFF: chunks of a name, a length, and that many bytes and one more if they are odd.
 
+mod codes;
+
 use image::metadata::Orientation;
 use impasto_recipe::Size;
 
@@ -12,6 +14,20 @@ struct Besides<'a> {
     profile: Option<&'a [u8]>,
     exif: Option<&'a [u8]>,
     frames: u32,
+    /// Of the streams whose codes were counted: what kind they are, and whether they are a frame's.
+    counted: Vec<(&'static [u8; 4], bool)>,
+    /// The most memory that the codes of one take.
+    codes: u64,
+}
+
+impl Besides<'_> {
+    /// Counts the codes of the first stream of a kind, in the picture or in its frames: no other is decoded.
+    fn count_codes(&mut self, kind: &'static [u8; 4], is_within_frame: bool, stream: &[u8], size: Size) {
+        if !self.counted.contains(&(kind, is_within_frame)) {
+            self.counted.push((kind, is_within_frame));
+            self.codes = self.codes.max(codes::memory(stream, size));
+        }
+    }
 }
 
 pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
@@ -21,7 +37,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let mut riff = Rest(rest.take(length)?);
     riff.take(4)?;
     let (mut stream, mut besides) = (WebpStream::default(), Besides::default());
-    visit_chunks(riff, false, &mut stream, &mut besides)?;
+    visit_chunks(riff, None, &mut stream, &mut besides)?;
+    stream.codes = besides.codes;
     let mut outline = stream.outline().ok_or_else(lacks_size)?;
     outline.profile = besides.profile.map_or(0, |profile| profile.len() as u64);
     Ok(Walked {
@@ -37,7 +54,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
 /// There is no frame within a frame, however deep a file would have them.
 fn visit_chunks<'a>(
     mut chunks: Rest<'a>,
-    is_within_frame: bool,
+    frame: Option<Size>,
     stream: &mut WebpStream,
     besides: &mut Besides<'a>,
 ) -> Result<(), Flaw> {
@@ -63,13 +80,27 @@ fn visit_chunks<'a>(
                 let sides = values.u32_le()?;
                 stream.has_lossless = true;
                 stream.has_alpha |= stream.canvas.is_none() && sides >> 28 & 1 != 0;
-                Some(Size::new((sides & 0x3fff) + 1, ((sides >> 14) & 0x3fff) + 1))
+                let size = Size::new((sides & 0x3fff) + 1, ((sides >> 14) & 0x3fff) + 1);
+                besides.count_codes(b"VP8L", frame.is_some(), values.0, size);
+                Some(size)
             }
-            b"ANMF" if !is_within_frame => {
-                values.take(16)?;
+            // Opacity, which is compressed as pictures are without loss, or not at all.
+            b"ALPH" => {
+                let [how] = values.array()?;
+                if let Some(size) = frame.or(stream.canvas)
+                    && how & 3 == 1
+                {
+                    besides.count_codes(b"ALPH", frame.is_some(), values.0, size);
+                }
+                None
+            }
+            b"ANMF" if frame.is_none() => {
+                values.take(6)?;
+                let size = Size::new(values.u24_le()? + 1, values.u24_le()? + 1);
+                values.take(4)?;
                 stream.is_animated = true;
                 besides.frames += 1;
-                visit_chunks(values, true, stream, besides)?;
+                visit_chunks(values, Some(size), stream, besides)?;
                 None
             }
             b"ICCP" => {

@@ -1,15 +1,14 @@
 //! The bits of a scan, and the symbols that they spell.
 
-/// A Huffman code.
-pub(super) struct Table {
-    /// Of each length: the first code, how many there are, and where their symbols begin.
+pub(super) struct HuffmanCode {
+    /// Of each length: the first word, how many there are, and where their symbols begin.
     pub lengths: [(u32, u32, usize); 16],
     pub symbols: Vec<u8>,
 }
 
 /// What a scan brings.
 pub(super) struct Scan {
-    /// Which components, and their tables.
+    /// Which components, and the numbers of their codes.
     pub components: Vec<(usize, usize, usize)>,
     pub first: usize,
     pub last: usize,
@@ -56,12 +55,12 @@ impl<'a> Bits<'a> {
         if length > 16 { None } else { self.number(length).map(|_| ()) }
     }
 
-    pub fn symbol(&mut self, table: &Table) -> Option<u8> {
-        let mut code = 0;
-        for &(first, count, symbols) in &table.lengths {
-            code = code << 1 | self.bit()?;
-            if code >= first && code - first < count {
-                return table.symbols.get(symbols + (code - first) as usize).copied();
+    pub fn symbol(&mut self, code: &HuffmanCode) -> Option<u8> {
+        let mut word = 0;
+        for &(first, count, symbols) in &code.lengths {
+            word = word << 1 | self.bit()?;
+            if word >= first && word - first < count {
+                return code.symbols.get(symbols + (word - first) as usize).copied();
             }
         }
         None
@@ -85,10 +84,10 @@ impl<'a> Bits<'a> {
     }
 
     /// All coefficients of a block but the first.
-    pub fn sequential(&mut self, table: &Table) -> Option<()> {
+    pub fn sequential(&mut self, code: &HuffmanCode) -> Option<()> {
         let mut place = 1;
         while place < 64 {
-            let symbol = self.symbol(table)?;
+            let symbol = self.symbol(code)?;
             let (run, length) = (symbol >> 4, symbol & 15);
             if length == 0 && run < 15 {
                 break;
@@ -100,11 +99,11 @@ impl<'a> Bits<'a> {
     }
 
     /// Some bits of some coefficients of a block.
-    pub fn progressive(&mut self, table: &Table, scan: &Scan, set: &mut u64, run_of_ends: &mut u32) -> Option<()> {
+    pub fn progressive(&mut self, code: &HuffmanCode, scan: &Scan, set: &mut u64, run_of_ends: &mut u32) -> Option<()> {
         let mut place = scan.first;
         if *run_of_ends == 0 {
             while place <= scan.last {
-                let symbol = self.symbol(table)?;
+                let symbol = self.symbol(code)?;
                 let (run, length) = (symbol >> 4, symbol & 15);
                 if length == 0 && run < 15 {
                     *run_of_ends = (1 << run) + self.number(run)?;
