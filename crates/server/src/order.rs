@@ -1,16 +1,39 @@
 //! From what a form holds to a job: its pictures are looked at, and its options in the light of them.
 
-use impasto_jobs::{JobId, NewJob};
+use std::collections::HashMap;
+
+use impasto_jobs::{BlobKey, JobId, NewJob};
 use impasto_picture::Inspected;
-use impasto_recipe::{Alpha, Inputs, OptionError, Precision, Recipe};
+use impasto_recipe::{Alpha, Inputs, OptionError, Options, Precision, Recipe};
 
 use crate::{
     app::{App, BackboneInfo},
-    initial, pictures,
+    initial::{self, INITIAL_JOB},
+    pictures,
     problem::Problem,
     role::{Place, Role},
-    upload::{INITIAL_JOB, Order, refuse_option},
 };
+
+/// What a form asks for, once its pictures are in the blob store.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    files: HashMap<Role, Vec<BlobKey>>,
+    /// The job whose result is the picture to start from.
+    pub initial_job: Option<JobId>,
+    pub options: Options,
+}
+
+impl Order {
+    /// The files of a role, in their order.
+    pub fn files(&self, role: Role) -> &[BlobKey] {
+        self.files.get(&role).map_or(&[], Vec::as_slice)
+    }
+
+    /// One more file of a role.
+    pub fn add(&mut self, role: Role, key: BlobKey) {
+        self.files.entry(role).or_default().push(key);
+    }
+}
 
 /// A picture of a form, looked at.
 struct Seen {
@@ -24,7 +47,7 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
     if let Some(from) = order.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";
-            return Err(refuse_option(OptionError::new(INITIAL_JOB, why)));
+            return Err(OptionError::new(INITIAL_JOB, why).into());
         }
         order.add(Role::Initial, initial::copy_result(app, from, id).await?);
     }
@@ -41,8 +64,8 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
         // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
         automatic: app.default_backbone(),
     };
-    let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits()).map_err(refuse_option)?;
-    refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe).map_err(refuse_option)?;
+    let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits())?;
+    refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe)?;
     // A result of this service was not sent by anybody.
     let sent = seen.iter().filter(|seen| !(goes_on && seen.place.role == Role::Initial));
     let files = |role| order.files(role).to_vec();
@@ -121,7 +144,7 @@ fn one_of(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use impasto_recipe::{Limits, Options, Size};
+    use impasto_recipe::{Limits, Size};
 
     use super::*;
 

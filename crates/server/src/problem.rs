@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use impasto_jobs::{BlobError, CancelError, StoreError, SubmitError};
+use impasto_recipe::OptionError;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
@@ -237,6 +238,13 @@ impl From<StoreError> for Problem {
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
         Self::unavailable(&error)
+    }
+}
+
+/// An option that cannot be.
+impl From<OptionError> for Problem {
+    fn from(error: OptionError) -> Self {
+        Self::new(Kind::InvalidOption, error.to_string()).in_field(error.option)
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a multipart form to blobs and options.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{
@@ -14,8 +14,10 @@ use impasto_recipe::{OptionError, Options};
 
 use crate::{
     app::App,
+    initial::INITIAL_JOB,
     intake::{Intake, causes},
     opening::Opening,
+    order::Order,
     part::PartHead,
     problem::{Kind, Problem},
     role::{Place, Role},
@@ -23,30 +25,6 @@ use crate::{
 
 /// Bytes of an option's text at the most.
 const MAX_OPTION: usize = 4096;
-
-/// The field that names the job to go on from.
-pub(crate) const INITIAL_JOB: &str = "initial_job";
-
-/// A form whose pictures are in the blob store.
-#[derive(Debug, Default)]
-pub(crate) struct Order {
-    files: HashMap<Role, Vec<BlobKey>>,
-    /// The job whose result is the picture to start from.
-    pub initial_job: Option<JobId>,
-    pub options: Options,
-}
-
-impl Order {
-    /// The files of a role, in their order.
-    pub fn files(&self, role: Role) -> &[BlobKey] {
-        self.files.get(&role).map_or(&[], Vec::as_slice)
-    }
-
-    /// One more file of a role.
-    pub fn add(&mut self, role: Role, key: BlobKey) {
-        self.files.entry(role).or_default().push(key);
-    }
-}
 
 /// Takes in the form `intake` for the job `id`. What a refused form had uploaded by then stays for the caller to delete.
 pub(crate) async fn receive(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -> Result<Order, Problem> {
@@ -68,7 +46,7 @@ async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -
             (Some(role), _) => take_file(app, id, &mut order, role, &head, part).await?,
             (None, INITIAL_JOB) => take_initial_job(&mut order, &text(part, INITIAL_JOB).await?)?,
             (None, option) if Options::NAMES.contains(&option) => {
-                order.options.set(option, &text(part, option).await?).map_err(refuse_option)?;
+                order.options.set(option, &text(part, option).await?)?;
             }
             (None, name) => return Err(unknown(name)),
         }
@@ -95,11 +73,6 @@ fn refuse_encoded(part: &Field<'_>, head: &PartHead) -> Result<(), Problem> {
             Err(Problem::new(Kind::MalformedUpload, why).in_field(head.field()))
         }
     }
-}
-
-/// An option that cannot be.
-pub(crate) fn refuse_option(error: OptionError) -> Problem {
-    Problem::new(Kind::InvalidOption, error.to_string()).in_field(error.option)
 }
 
 async fn open(headers: &HeaderMap, intake: &Intake) -> Result<Multipart, Problem> {
@@ -173,7 +146,7 @@ fn make_room_for(app: &App, role: Role, number: usize) -> Result<(), Problem> {
 }
 
 fn take_initial_job(order: &mut Order, text: &str) -> Result<(), Problem> {
-    let refuse = |why: String| Err(refuse_option(OptionError::new(INITIAL_JOB, why)));
+    let refuse = |why: String| Err(OptionError::new(INITIAL_JOB, why).into());
     match (text.trim(), order.initial_job) {
         ("", _) => Ok(()),
         (_, Some(_)) => refuse("is given twice: once is enough".to_owned()),
@@ -239,7 +212,7 @@ async fn copy(
 }
 
 async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
-    let refuse = |why: String| refuse_option(OptionError::new(option, why));
+    let refuse = |why: String| Problem::from(OptionError::new(option, why));
     let mut bytes = Vec::new();
     while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
         bytes.extend_from_slice(&chunk);
