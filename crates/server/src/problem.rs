@@ -274,6 +274,12 @@ impl Problem {
     }
 }
 
+/// As much of a client's text as its problem repeats: a head may hold far more than anybody wants to read again.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 100;
+    text.chars().take(LONGEST).collect()
+}
+
 /// What is answered when the code that handles a request panics.
 pub(crate) fn of_panic(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<String>().map(String::as_str);

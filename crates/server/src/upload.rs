@@ -19,7 +19,7 @@ use crate::{
     opening::Opening,
     order::Order,
     part::PartHead,
-    problem::{Kind, Problem},
+    problem::{Kind, Problem, excerpt},
     role::{Place, Role},
 };
 
@@ -68,9 +68,9 @@ fn refuse_encoded(part: &Field<'_>, head: &PartHead) -> Result<(), Problem> {
     match encoding.map(|encoding| encoding.trim_ascii().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"7bit" | b"8bit" | b"binary") => Ok(()),
         Some(encoding) => {
-            let encoding = String::from_utf8_lossy(encoding);
+            let encoding = excerpt(&String::from_utf8_lossy(encoding));
             let why = format!("the part is encoded as {encoding}: send its bytes as they are");
-            Err(Problem::new(Kind::MalformedUpload, why).in_field(head.field()))
+            Err(Problem::new(Kind::MalformedUpload, why).in_field(excerpt(head.field())))
         }
     }
 }
@@ -156,7 +156,7 @@ fn take_initial_job(order: &mut Order, text: &str) -> Result<(), Problem> {
                 Ok(())
             }
             Err(_) => {
-                let text: String = text.chars().take(100).collect();
+                let text = excerpt(text);
                 refuse(format!("'{text}' is no job's id: give that of one which has succeeded"))
             }
         },
@@ -224,7 +224,7 @@ async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
 }
 
 fn unknown(name: &str) -> Problem {
-    let name: String = name.chars().take(100).collect();
+    let name = excerpt(name);
     let (files, options) = (Role::ALL.map(Role::field).join(", "), Options::NAMES.join(", "));
     let why =
         format!("there is no field '{name}': there are the files {files}, and the fields {INITIAL_JOB}, {options}");

@@ -153,6 +153,25 @@ async fn what_is_encoded_once_more_is_told_so() {
 }
 
 #[tokio::test]
+async fn long_heads_are_not_told_again_in_full() {
+    let server = Server::start().await;
+    let long = "x".repeat(30_000);
+    let name = format!("form-data; name=\"{long}\"");
+    let encoding = format!("Content-Transfer-Encoding: {long}\r\n");
+    let forms = [
+        (RawForm::default().part(name.as_bytes(), &encoding, b""), 400, "malformed-upload"),
+        (RawForm::default().part(name.as_bytes(), "", b""), 422, "unknown-field"),
+        (RawForm::default().text("initial_job", &long[..4000]), 422, "invalid-option"),
+    ];
+    for (form, status, kind) in forms {
+        let answer = problem(form.send(&server).await, status, kind).await;
+        let (detail, field) = (answer["detail"].as_str().unwrap(), answer["field"].as_str().unwrap());
+        assert!(detail.contains(&long[..100]) && !detail.contains(&long[..101]), "{detail}");
+        assert!(field.len() <= 100, "{field}");
+    }
+}
+
+#[tokio::test]
 async fn options_may_come_as_files() {
     let server = Server::start().await;
     let form = RawForm::default().content_and_style();
