@@ -24,11 +24,13 @@ pub(crate) struct JobForm {
     style: Vec<Vec<u8>>,
     /// Where in the result each style applies: a picture in grey for each style at the most, in their order. White is in full,
     /// black not at all, and what no style covers stays as it is in the photograph. It may be of any size, and is brought to the
-    /// photograph's shape.
+    /// photograph's shape. Those of the last styles may be left out or blank, one before a mask may not: give a white picture
+    /// where a style applies everywhere.
     #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false, max_items = 8)]
     mask: Option<Vec<Vec<u8>>>,
     /// Which part of each style picture counts: a picture in grey for each style at the most, in their order. White counts in
-    /// full, black not at all; it may be of any size, and is brought to the style picture's shape.
+    /// full, black not at all; it may be of any size, and is brought to the style picture's shape. Those of the last styles may be
+    /// left out or blank, one before a mask may not: give a white picture where all of a style picture counts.
     #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false, max_items = 8)]
     style_mask: Option<Vec<Vec<u8>>>,
     /// A picture to start from, in place of the photograph: `init=picture`. Those of the preset's stages that are

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use impasto_jobs::{BlobKey, JobId, NewJob};
-use impasto_picture::Inspected;
+use impasto_picture::{DecodeLimits, Inspected};
 use impasto_recipe::{Alpha, Inputs, OptionError, Options, Precision, Recipe};
 
 use crate::{
@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     files: HashMap<Role, Vec<BlobKey>>,
+    /// How many inputs of a role nobody had filled in.
+    blanks: HashMap<Role, usize>,
     /// The job whose result is the picture to start from.
     pub initial_job: Option<JobId>,
     pub options: Options,
@@ -33,6 +35,21 @@ impl Order {
     pub fn add(&mut self, role: Role, key: BlobKey) {
         self.files.entry(role).or_default().push(key);
     }
+
+    /// Whether the files of a role are results of this service: nobody has sent them, and no limit of uploads holds for them.
+    fn is_our_own(&self, role: Role) -> bool {
+        role == Role::Initial && self.initial_job.is_some()
+    }
+
+    /// How many inputs of a role came without a file.
+    pub fn blanks(&self, role: Role) -> usize {
+        self.blanks.get(&role).copied().unwrap_or(0)
+    }
+
+    /// One more input of a role that came without a file.
+    pub fn add_blank(&mut self, role: Role) {
+        *self.blanks.entry(role).or_default() += 1;
+    }
 }
 
 /// A picture of a form, looked at.
@@ -43,7 +60,6 @@ struct Seen {
 
 /// The job that the form `order` asks for under the name `id`.
 pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
-    let goes_on = order.initial_job.is_some();
     if let Some(from) = order.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";
@@ -67,7 +83,7 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
     let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits())?;
     refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe)?;
     // A result of this service was not sent by anybody.
-    let sent = seen.iter().filter(|seen| !(goes_on && seen.place.role == Role::Initial));
+    let sent = seen.iter().filter(|seen| !order.is_our_own(seen.place.role));
     let files = |role| order.files(role).to_vec();
     Ok(NewJob {
         id,
@@ -87,7 +103,12 @@ async fn look_at(app: &App, order: &Order) -> Result<Vec<Seen>, Problem> {
     for role in Role::ALL {
         for (number, key) in order.files(role).iter().enumerate() {
             let place = Place { role, number };
-            let inspected = pictures::check(app, key, &place.in_problems()).await?;
+            let (limits, field) = if order.is_our_own(role) {
+                (pictures::OF_OUR_OWN, INITIAL_JOB.to_owned())
+            } else {
+                (DecodeLimits { max_pixels: app.settings.max_pixels }, place.in_problems())
+            };
+            let inspected = pictures::check(app, key, limits, &field).await?;
             seen.push(Seen { place, inspected });
         }
     }

@@ -20,9 +20,11 @@ use crate::{
 #[expect(dead_code, reason = "describes responses to OpenAPI")]
 pub(crate) struct PictureFile(Vec<u8>);
 
-/// What there is to know of the uploaded picture `key`, which is decoded to the last pixel; `field` is its name in problems.
-pub(crate) async fn check(app: &App, key: &BlobKey, field: &str) -> Result<Inspected, Problem> {
-    let limits = DecodeLimits { max_pixels: app.settings.max_pixels };
+/// A picture of our own is as large as it is.
+pub(crate) const OF_OUR_OWN: DecodeLimits = DecodeLimits { max_pixels: u64::MAX };
+
+/// What there is to know of the picture `key`, which is decoded to the last pixel; `field` is its name in problems.
+pub(crate) async fn check(app: &App, key: &BlobKey, limits: DecodeLimits, field: &str) -> Result<Inspected, Problem> {
     let (file, room) = with_room(app, key, |need| need.inspecting).await?;
     inspected(beside(room, move || Picture::inspect(&file, &limits)).await, field)
 }
@@ -45,11 +47,9 @@ fn inspected(outcome: Result<Result<Inspected, DecodeError>, JoinError>, field: 
 
 /// The stored picture `key` as another file.
 pub(crate) async fn transcode(app: &App, key: &BlobKey, encoding: Encoding) -> Result<Bytes, Problem> {
-    // A picture of our own is as large as it is.
-    let limits = DecodeLimits { max_pixels: u64::MAX };
     let (file, room) = with_room(app, key, |need| 2 * need.decoding).await?;
     let encoded = beside(room, move || {
-        let picture = Picture::decode(&file, &limits).map_err(|error| Problem::internal(&error))?;
+        let picture = Picture::decode(&file, &OF_OUR_OWN).map_err(|error| Problem::internal(&error))?;
         picture.encode(encoding).map_err(|error| match error {
             EncodeError::TooLarge { .. } => query::refuse("format", error.to_string()),
             EncodeError::Failed { .. } => Problem::internal(&error),

@@ -113,8 +113,10 @@ async fn take_file(
     }
     let is_named = head.file_name.is_some();
     if !is_named && opening.is_blank() {
+        order.add_blank(role);
         return Ok(());
     }
+    refuse_after_a_blank(order, role)?;
     let number = order.files(role).len();
     make_room_for(app, role, number)?;
     let place = Place { role, number };
@@ -126,6 +128,19 @@ async fn take_file(
     let key = store(app, role.key(id, number), opening, part, &place.in_problems()).await?;
     order.add(role, key);
     Ok(())
+}
+
+/// Masks are told apart by their order alone: one that follows a blank input would go to the style before its own.
+fn refuse_after_a_blank(order: &Order, role: Role) -> Result<(), Problem> {
+    let blanks = order.blanks(role);
+    let why = match role {
+        _ if blanks == 0 => return Ok(()),
+        Role::Mask => "the mask before it is blank: give a white picture where a style applies everywhere",
+        Role::StyleMask => "the mask before it is blank: give a white picture where all of a style picture counts",
+        Role::Content | Role::Style | Role::Initial => return Ok(()),
+    };
+    let place = Place { role, number: order.files(role).len() + blanks };
+    Err(Problem::new(Kind::MissingFile, why).in_field(place.in_problems()))
 }
 
 /// Refuses one file more where there are `number` of its role already and no more may be.

@@ -98,6 +98,29 @@ async fn what_nobody_has_filled_in_counts_as_not_given() {
 }
 
 #[tokio::test]
+async fn a_blank_mask_does_not_hand_the_next_one_to_another_style() {
+    let server = Server::start().await;
+    let form = || RawForm::default().content_and_style().file("form-data; name=\"style\"; filename=\"t.png\"");
+    for name in ["mask", "style_mask"] {
+        let mask = format!("form-data; name=\"{name}\"; filename=\"m.png\"");
+        for blanks in 1..=2 {
+            let form = (0..blanks).fold(form(), |form, _| form.blank_file(name)).file(&mask);
+            let answer = problem(form.send(&server).await, 422, "missing-file").await;
+            assert_eq!(answer["field"], format!("{name}[{blanks}]"));
+            assert!(answer["detail"].as_str().unwrap().contains("give a white picture"), "{answer}");
+        }
+        let between = form().file(&mask).blank_file(&format!("{name}[]")).file(&mask);
+        assert_eq!(problem(between.send(&server).await, 422, "missing-file").await["field"], format!("{name}[2]"));
+        assert!(server.stored_files().is_empty());
+    }
+    // The styles at the end may do without, and the two sorts of masks do not wait for each other.
+    let form = form().blank_file("style_mask").file("form-data; name=\"mask\"; filename=\"m.png\"").blank_file("mask");
+    let job = form.taken(&server).await;
+    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    assert_eq!((stored.masks.len(), stored.style_masks.len()), (1, 0));
+}
+
+#[tokio::test]
 async fn fields_may_say_that_there_are_several_of_them() {
     let server = Server::start().await;
     let form = RawForm::default().file("form-data; name=\"content\"; filename=\"c.png\"");

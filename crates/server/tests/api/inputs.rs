@@ -93,6 +93,18 @@ async fn what_a_result_holds_is_no_news_of_a_file() {
 }
 
 #[tokio::test]
+async fn a_result_to_go_on_from_is_held_to_no_limit_of_uploads() {
+    let server = Server::start_with(|settings| settings.max_pixels = 10_000).await;
+    let large = server.finished(&picture(120, 100)).await;
+    let form = || small_form().text("initial_job", large["id"].as_str().unwrap().to_owned());
+    assert_eq!(server.submit(form()).await.status(), StatusCode::ACCEPTED);
+    // One that cannot be read is a matter of the job that is named, not of a file.
+    let result = server.jobs.find(id_of(&large)).await.unwrap().unwrap().result_16.unwrap();
+    server.blobs.put(&result, b"no picture".to_vec().into()).await.unwrap();
+    assert_eq!(problem(server.submit(form()).await, 422, "not-a-picture").await["field"], "initial_job");
+}
+
+#[tokio::test]
 async fn a_job_without_a_result_is_nothing_to_go_on_from() {
     let server = Server::start().await;
     let done = server.finished(&picture(48, 32)).await;
