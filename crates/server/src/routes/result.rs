@@ -35,7 +35,7 @@ use crate::{
             description = "How well a JPEG is written, on libjpeg's scale; 95 if left out. For no other format"),
         ("download" = Option<String>, Query,
             description = "The name to keep the file under, for browsers: the answer is an attachment then. The format's \
-                ending is added where it has none"),
+                ending is added unless it has it"),
         ("Accept" = Option<String>, Header, nullable = false,
             description = "`image/png`, `image/jpeg`, `image/webp` or `image/tiff`"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
