@@ -662,7 +662,7 @@ async function showBackbones() {
   const { backbones } = await ask('/v1/backbones').then(response => response.json()).catch(() => ({ backbones: [] }));
   for (const { name, available } of backbones) {
     const option = [...byId('backbone').options].find(option => option.value === name);
-    if (option) Object.assign(option, { value: name, disabled: !available, text: available ? name : `${name}: not at hand` });
+    if (option) Object.assign(option, { value: name, disabled: !available, text: available ? name : `${name}: not to be had here` });
   }
 }
 

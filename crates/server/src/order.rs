@@ -142,7 +142,7 @@ fn refuse_what_no_worker_has(
     let available: Vec<_> =
         backbones.iter().filter(|backbone| backbone.available).map(|backbone| backbone.name.as_str()).collect();
     if !backbones.is_empty() && !available.contains(&asked) {
-        let why = format!("the weights of {asked} are not at hand here: there is {}", one_of(&available));
+        let why = format!("the weights of {asked} are not to be had here: there is {}", one_of(&available));
         return Err(OptionError::new("backbone", why));
     }
     let asked = recipe.precision;
