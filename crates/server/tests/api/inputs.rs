@@ -145,17 +145,19 @@ async fn what_was_done_to_the_files_is_said_from_the_start() {
         let form = reqwest::multipart::Form::new().part("content", file(see_through()));
         let form = form.part("style", file(png(20, 20))).part("style", file(see_through()));
         let form = form.part("initial", file(see_through())).part("mask", file(see_through()));
+        let form = form.part("style_mask", file(see_through()));
         form.text("alpha", alpha)
     };
     let kept: Value = server.submit(form("keep")).await.json().await.unwrap();
     let others = [
         "style 2: it is transparent, and was laid on white",
         "mask 1: what is transparent in it counts as black",
+        "style mask 1: what is transparent in it counts as black",
         "initial: its transparency was passed over: its colours alone count",
     ];
     assert_eq!(kept["notices"], json!(others));
     let laid: Value = server.submit(form("white")).await.json().await.unwrap();
     let content = "content: it is transparent, and was laid on white";
-    assert_eq!(laid["notices"], json!([content, others[0], others[1], others[2]]));
+    assert_eq!(laid["notices"], json!([&[content][..], &others].concat()));
     assert_eq!(server.get(&path_of(&laid)).await.json::<Value>().await.unwrap()["notices"], laid["notices"]);
 }
