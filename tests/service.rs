@@ -3,8 +3,9 @@
 mod common;
 
 use common::{
-    id_of,
-    jobs::{ENDLESS, SHORT, reported, service},
+    Service, id_of,
+    jobs::{ENDLESS, SHORT, painting, reported, service},
+    pictures,
 };
 
 #[tokio::test]
@@ -83,5 +84,29 @@ async fn two_workers_paint_two_jobs_at_once() {
     for id in [&first, &second] {
         assert_eq!(service.post(&format!("/v1/jobs/{id}/cancel")).await.status(), 202);
         assert_eq!(service.wait_until_finished(id).await["status"], "canceled");
+    }
+}
+
+#[tokio::test]
+async fn a_backbone_is_refused_only_where_it_is_known_that_no_worker_can_have_it() {
+    for (download, role, status, available) in
+        [("false", "all", 422, false), ("true", "all", 202, true), ("false", "api", 202, true)]
+    {
+        let data = tempfile::tempdir().expect("there is room");
+        let service = Service::start_with(data.path(), |command| {
+            let cache = data.path().join("weights");
+            let cache = cache.to_str().expect("a temporary folder is called by plain letters");
+            painting(command, &[("WEIGHTS__DOWNLOAD", download), ("WEIGHTS__CACHE", cache)]);
+            // Nobody listens there: what may be fetched need not come.
+            command.env("HF_ENDPOINT", "http://127.0.0.1:9").args(["--role", role]);
+        })
+        .await;
+        let told: serde_json::Value = service.get("/v1/backbones").await.json().await.expect("it is JSON");
+        let vgg19 = told["backbones"].as_array().expect("a list").iter().find(|backbone| backbone["name"] == "vgg19");
+        assert_eq!(vgg19.expect("it is known")["available"], available, "download {download}, role {role}: {told:#}");
+        let options = [("backbone", "vgg19"), ("stages", "32x24:4")];
+        let answer = service.order(&pictures::photograph(96, 72), &[pictures::painting(80, 80)], &options).await;
+        let (answered, text) = (answer.status(), answer.text().await.expect("the answer is text"));
+        assert_eq!(answered, status, "download {download}, role {role}: {text}");
     }
 }

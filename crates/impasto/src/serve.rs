@@ -48,7 +48,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         let service = Service {
             jobs: jobs.clone(),
             blobs: blobs.clone(),
-            backbones: weights::backbones(&configuration),
+            backbones: weights::backbones(&configuration, arguments.role),
             precisions: precisions_of(&configuration, arguments.role),
             settings: configuration.server.clone(),
         };

@@ -9,7 +9,7 @@ use impasto_weights::{Progress, Source, Store, check};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    cli::{WeightsAction, WeightsArguments},
+    cli::{Role, WeightsAction, WeightsArguments},
     configuration::{self, Configuration},
 };
 
@@ -54,18 +54,28 @@ fn check_file(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The backbones as the API tells of them.
-pub fn backbones(configuration: &Configuration) -> Vec<BackboneInfo> {
+/// The backbones as the API of a process of this role tells of them.
+pub fn backbones(configuration: &Configuration, role: Role) -> Vec<BackboneInfo> {
     let store = Store::new(configuration.weights.clone());
     let chosen = store.resolve(BackboneChoice::Auto).ok().map(|(architecture, _)| architecture);
     let info = |info: impasto_weights::BackboneInfo| BackboneInfo {
         name: info.architecture.to_string(),
         default: chosen == Some(info.architecture),
-        available: info.report.is_ok(),
+        available: role == Role::Api || can_be_had(&store, &info),
         source: Some(source_in_words(&info.source)).filter(|_| info.report.is_ok()),
         weights: info.report.ok().map(|report| report.hash),
     };
     store.list().into_iter().map(info).collect()
+}
+
+/// Whether a worker on this machine can paint with it: it is here and of use, or will be fetched. What workers elsewhere have
+/// nobody knows here.
+fn can_be_had(store: &Store, info: &impasto_weights::BackboneInfo) -> bool {
+    match store.resolve(info.architecture.into()) {
+        Ok((_, Source::Hub)) => true,
+        Ok(_) => info.report.is_ok(),
+        Err(_) => false,
+    }
 }
 
 /// Without the machine's paths, which are nobody's business outside.

@@ -23,7 +23,8 @@ pub struct NewJob {
     pub style_masks: Vec<BlobKey>,
     /// The picture to start from, if one was given.
     pub initial: Option<BlobKey>,
-    /// What was done to the files to read them, in sentences for people; the job's notices begin with these.
+    /// What was done to the files to read them, in sentences for people. The job's notices begin with these; of very many, the
+    /// last are summed up.
     pub notices: Vec<String>,
 }
 

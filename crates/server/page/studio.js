@@ -9,7 +9,6 @@ const STATES = {
   queued: 'Waiting', running: 'Painting', succeeded: 'Finished', failed: 'It did not work', canceled: 'Canceled',
 };
 const SERIES = ['total', 'content', 'style', 'tv'];
-const MOST_PICTURES = { content: 1, style: 8, initial: 1 };
 // A PNG of one white pixel: the mask of a style that goes everywhere, where the next one has a mask.
 const EVERYWHERE = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg==';
 const USUAL_SIZE = { paint: '512', classic: '1200x800', fast: '512' };
@@ -80,9 +79,8 @@ const fieldOf = name => form.querySelector(`[data-field~="${CSS.escape(name)}"]`
 function choosePictures(role, files) {
   const fresh = [...files].map(file => ({ file, url: URL.createObjectURL(file) }));
   // A new photograph takes the place of the old one; styles gather.
-  const wanted = role === 'style' ? [...chosen.style, ...fresh] : fresh.slice(-1);
-  hangPictures(role, wanted.slice(0, MOST_PICTURES[role]));
-  if (wanted.length > MOST_PICTURES[role]) markFault(role, `Only the first ${MOST_PICTURES[role]} were taken.`);
+  // How many of them there may be is the operator's to say, and the service's to refuse.
+  hangPictures(role, role === 'style' ? [...chosen.style, ...fresh] : fresh.slice(-1));
 }
 
 function hangPictures(role, pictures) {
@@ -90,7 +88,6 @@ function hangPictures(role, pictures) {
   const field = fieldOf(role);
   field.querySelector('.tiles').replaceChildren(...pictures.map(picture => tileOf(role, picture)));
   field.classList.toggle('has-pictures', pictures.length > 0);
-  field.classList.toggle('is-full', role === 'style' && pictures.length === MOST_PICTURES.style);
   clearFault(field);
   if (role === 'style') showMasks();
 }
@@ -662,7 +659,7 @@ async function showBackbones() {
   const { backbones } = await ask('/v1/backbones').then(response => response.json()).catch(() => ({ backbones: [] }));
   for (const { name, available } of backbones) {
     const option = [...byId('backbone').options].find(option => option.value === name);
-    if (option) Object.assign(option, { value: name, disabled: !available, text: available ? name : `${name}: not at hand` });
+    if (option) Object.assign(option, { value: name, disabled: !available, text: available ? name : `${name}: not to be had here` });
   }
 }
 

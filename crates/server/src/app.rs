@@ -30,7 +30,8 @@ pub struct BackboneInfo {
     pub name: String,
     /// Whether `auto` means this one.
     pub default: bool,
-    /// Whether its weights are at hand.
+    /// Whether jobs may ask for it: its weights are at hand, or will be fetched when they are needed, or it is not known here
+    /// what the workers have.
     pub available: bool,
     /// Where its weights are from, in words; null where they are not at hand.
     #[schema(required)]

@@ -24,10 +24,7 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// The endings that say of a file that it is a picture.
-const ENDINGS: [&str; 6] = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"];
-
-/// `Content-Disposition` of a picture that is to be kept as `name`, which gets the format's ending where it has none.
+/// `Content-Disposition` of a picture that is to be kept as `name`, which gets the format's ending unless it has it.
 ///
 /// # Errors
 /// When it is no name.
@@ -43,8 +40,7 @@ pub(crate) fn attachment(name: &str, format: Format) -> Result<HeaderValue, Prob
     // Nobody's folders are anybody's business, and what ends a line has nothing to do in a header.
     let no_name = |character: char| character.is_control() || matches!(character, '/' | '\\');
     let mut name = name.replace(no_name, "_");
-    let lower = name.to_lowercase();
-    if !ENDINGS.iter().any(|ending| lower.ends_with(ending)) {
+    if !ends_as(&name, format) {
         name = format!("{name}.{}", format.extension());
     }
     // For those who do not know the extended form; RFC 6266 would have neither quotation marks nor percent signs in it.
@@ -55,6 +51,13 @@ pub(crate) fn attachment(name: &str, format: Format) -> Result<HeaderValue, Prob
         format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(&name, ATTR_CHAR))
     };
     HeaderValue::try_from(value).map_err(|error| Problem::internal(&error))
+}
+
+/// Whether the name's ending is one of the format's: programs go by it.
+fn ends_as(name: &str, format: Format) -> bool {
+    let ending = name.rsplit_once('.').and_then(|(_, ending)| ending.parse::<Format>().ok());
+    // `png16` is what requests call the format; its files end as every PNG's do.
+    ending.is_some_and(|named| named != Format::Png16 && named.mime() == format.mime())
 }
 
 /// `Content-Disposition` of a picture that is to be seen.

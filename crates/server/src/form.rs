@@ -19,20 +19,23 @@ pub(crate) struct JobForm {
     /// The photograph to repaint. `alpha` says what becomes of its transparency.
     #[schema(value_type = String, format = Binary)]
     content: Vec<u8>,
-    /// The pictures to take the style of: the field once for each file. They are laid on white where they are transparent.
-    #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 8)]
+    /// The pictures to take the style of: the field once for each file, 8 at the most unless the operator sets another number.
+    /// They are laid on white where they are transparent.
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
     style: Vec<Vec<u8>>,
     /// Where in the result each style applies: a picture in grey for each style at the most, in their order. White is in full,
     /// black not at all, and what no style covers stays as it is in the photograph. It may be of any size, and is brought to the
-    /// photograph's shape.
-    #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false, max_items = 8)]
+    /// photograph's shape. Those of the last styles may be left out or blank, one before a mask may not: give a white picture
+    /// where a style applies everywhere.
+    #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false)]
     mask: Option<Vec<Vec<u8>>>,
     /// Which part of each style picture counts: a picture in grey for each style at the most, in their order. White counts in
-    /// full, black not at all; it may be of any size, and is brought to the style picture's shape.
-    #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false, max_items = 8)]
+    /// full, black not at all; it may be of any size, and is brought to the style picture's shape. Those of the last styles may be
+    /// left out or blank, one before a mask may not: give a white picture where all of a style picture counts.
+    #[schema(value_type = Option<Vec<String>>, format = Binary, nullable = false)]
     style_mask: Option<Vec<Vec<u8>>>,
     /// A picture to start from, in place of the photograph: `init=picture`. Those of the preset's stages that are
-    /// no larger than it are left out.
+    /// no larger than it are left out, but for the last.
     #[schema(value_type = Option<String>, format = Binary, nullable = false)]
     initial: Option<Vec<u8>>,
     /// The same, taken from a job of this service that has succeeded: its id. The result is copied, so that the other job may

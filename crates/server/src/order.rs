@@ -1,16 +1,56 @@
 //! From what a form holds to a job: its pictures are looked at, and its options in the light of them.
 
-use impasto_jobs::{JobId, NewJob};
-use impasto_picture::Inspected;
-use impasto_recipe::{Alpha, Inputs, OptionError, Precision, Recipe};
+use std::collections::HashMap;
+
+use impasto_jobs::{BlobKey, JobId, NewJob};
+use impasto_picture::{DecodeLimits, Inspected};
+use impasto_recipe::{Alpha, Inputs, OptionError, Options, Precision, Recipe};
 
 use crate::{
     app::{App, BackboneInfo},
-    initial, pictures,
+    initial::{self, INITIAL_JOB},
+    pictures,
     problem::Problem,
     role::{Place, Role},
-    upload::{INITIAL_JOB, Order, refuse_option},
 };
+
+/// What a form asks for, once its pictures are in the blob store.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    files: HashMap<Role, Vec<BlobKey>>,
+    /// How many inputs of a role nobody had filled in.
+    blanks: HashMap<Role, usize>,
+    /// The job whose result is the picture to start from.
+    pub initial_job: Option<JobId>,
+    pub options: Options,
+}
+
+impl Order {
+    /// The files of a role, in their order.
+    pub fn files(&self, role: Role) -> &[BlobKey] {
+        self.files.get(&role).map_or(&[], Vec::as_slice)
+    }
+
+    /// One more file of a role.
+    pub fn add(&mut self, role: Role, key: BlobKey) {
+        self.files.entry(role).or_default().push(key);
+    }
+
+    /// Whether the files of a role are results of this service: nobody has sent them, and no limit of uploads holds for them.
+    fn is_our_own(&self, role: Role) -> bool {
+        role == Role::Initial && self.initial_job.is_some()
+    }
+
+    /// How many inputs of a role came without a file.
+    pub fn blanks(&self, role: Role) -> usize {
+        self.blanks.get(&role).copied().unwrap_or(0)
+    }
+
+    /// One more input of a role that came without a file.
+    pub fn add_blank(&mut self, role: Role) {
+        *self.blanks.entry(role).or_default() += 1;
+    }
+}
 
 /// A picture of a form, looked at.
 struct Seen {
@@ -20,11 +60,10 @@ struct Seen {
 
 /// The job that the form `order` asks for under the name `id`.
 pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
-    let goes_on = order.initial_job.is_some();
     if let Some(from) = order.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";
-            return Err(refuse_option(OptionError::new(INITIAL_JOB, why)));
+            return Err(OptionError::new(INITIAL_JOB, why).into());
         }
         order.add(Role::Initial, initial::copy_result(app, from, id).await?);
     }
@@ -41,10 +80,10 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
         // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
         automatic: app.default_backbone(),
     };
-    let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits()).map_err(refuse_option)?;
-    refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe).map_err(refuse_option)?;
+    let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits())?;
+    refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe)?;
     // A result of this service was not sent by anybody.
-    let sent = seen.iter().filter(|seen| !(goes_on && seen.place.role == Role::Initial));
+    let sent = seen.iter().filter(|seen| !order.is_our_own(seen.place.role));
     let files = |role| order.files(role).to_vec();
     Ok(NewJob {
         id,
@@ -64,7 +103,12 @@ async fn look_at(app: &App, order: &Order) -> Result<Vec<Seen>, Problem> {
     for role in Role::ALL {
         for (number, key) in order.files(role).iter().enumerate() {
             let place = Place { role, number };
-            let inspected = pictures::check(app, key, &place.in_problems()).await?;
+            let (limits, field) = if order.is_our_own(role) {
+                (pictures::OF_OUR_OWN, INITIAL_JOB.to_owned())
+            } else {
+                (DecodeLimits { max_pixels: app.settings.max_pixels }, place.in_problems())
+            };
+            let inspected = pictures::check(app, key, limits, &field).await?;
             seen.push(Seen { place, inspected });
         }
     }
@@ -98,7 +142,7 @@ fn refuse_what_no_worker_has(
     let available: Vec<_> =
         backbones.iter().filter(|backbone| backbone.available).map(|backbone| backbone.name.as_str()).collect();
     if !backbones.is_empty() && !available.contains(&asked) {
-        let why = format!("the weights of {asked} are not at hand here: there is {}", one_of(&available));
+        let why = format!("the weights of {asked} are not to be had here: there is {}", one_of(&available));
         return Err(OptionError::new("backbone", why));
     }
     let asked = recipe.precision;
@@ -121,7 +165,7 @@ fn one_of(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use impasto_recipe::{Limits, Options, Size};
+    use impasto_recipe::{Limits, Size};
 
     use super::*;
 

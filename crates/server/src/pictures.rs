@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 
 use bytes::Bytes;
-use impasto_jobs::BlobKey;
+use impasto_jobs::{BlobError, BlobKey, JobId};
 use impasto_picture::{DecodeError, DecodeLimits, EncodeError, Encoding, Inspected, MemoryNeed, Picture};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinError};
 use utoipa::ToSchema;
@@ -20,10 +20,13 @@ use crate::{
 #[expect(dead_code, reason = "describes responses to OpenAPI")]
 pub(crate) struct PictureFile(Vec<u8>);
 
-/// What there is to know of the uploaded picture `key`, which is decoded to the last pixel; `field` is its name in problems.
-pub(crate) async fn check(app: &App, key: &BlobKey, field: &str) -> Result<Inspected, Problem> {
-    let limits = DecodeLimits { max_pixels: app.settings.max_pixels };
-    let (file, room) = with_room(app, key, |need| need.inspecting).await?;
+/// A picture of our own is as large as it is.
+pub(crate) const OF_OUR_OWN: DecodeLimits = DecodeLimits { max_pixels: u64::MAX };
+
+/// What there is to know of the picture `key`, which is decoded to the last pixel; `field` is its name in problems.
+pub(crate) async fn check(app: &App, key: &BlobKey, limits: DecodeLimits, field: &str) -> Result<Inspected, Problem> {
+    let read = async { Ok(app.blobs.get(key).await?) };
+    let (file, room) = with_room(app, read, |need| need.inspecting).await?;
     inspected(beside(room, move || Picture::inspect(&file, &limits)).await, field)
 }
 
@@ -43,13 +46,19 @@ fn inspected(outcome: Result<Result<Inspected, DecodeError>, JoinError>, field: 
     }
 }
 
-/// The stored picture `key` as another file.
-pub(crate) async fn transcode(app: &App, key: &BlobKey, encoding: Encoding) -> Result<Bytes, Problem> {
-    // A picture of our own is as large as it is.
-    let limits = DecodeLimits { max_pixels: u64::MAX };
-    let (file, room) = with_room(app, key, |need| 2 * need.decoding).await?;
+/// The file of the picture `key` that `job` has named. Where it is gone, the job has been deleted since.
+pub(crate) async fn read(app: &App, key: &BlobKey, job: JobId) -> Result<Bytes, Problem> {
+    app.blobs.get(key).await.map_err(|error| match error {
+        BlobError::NotFound(_) => Problem::no_such_job(&job),
+        error => error.into(),
+    })
+}
+
+/// The picture `key` that `job` has named, as another file.
+pub(crate) async fn transcode(app: &App, key: &BlobKey, job: JobId, encoding: Encoding) -> Result<Bytes, Problem> {
+    let (file, room) = with_room(app, read(app, key, job), |need| need.decoding.saturating_mul(2)).await?;
     let encoded = beside(room, move || {
-        let picture = Picture::decode(&file, &limits).map_err(|error| Problem::internal(&error))?;
+        let picture = Picture::decode(&file, &OF_OUR_OWN).map_err(|error| Problem::internal(&error))?;
         picture.encode(encoding).map_err(|error| match error {
             EncodeError::TooLarge { .. } => query::refuse("format", error.to_string()),
             EncodeError::Failed { .. } => Problem::internal(&error),
@@ -58,17 +67,16 @@ pub(crate) async fn transcode(app: &App, key: &BlobKey, encoding: Encoding) -> R
     encoded.await.map_err(|died| Problem::internal(&died))?.map(Bytes::from)
 }
 
-/// A picture's file, and room for it and for what it needs of memory.
+/// A picture's file, which `read` fetches, and room for it and for what it needs of memory.
 async fn with_room(
     app: &App,
-    key: &BlobKey,
+    read: impl Future<Output = Result<Bytes, Problem>>,
     needed: impl FnOnce(MemoryNeed) -> u64,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
-    let read = async { Ok(app.blobs.get(key).await?) };
     let need = |file: &Bytes| {
         // What is not a picture is refused before it takes any memory, and so is what nobody can make sense of.
         let outline = catch_unwind(|| Picture::memory_need(file)).ok().and_then(Result::ok);
-        file.len() as u64 + outline.map_or(0, needed)
+        (file.len() as u64).saturating_add(outline.map_or(0, needed))
     };
     app.bounds.memory_for(read, need).await
 }

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use impasto_jobs::{BlobError, CancelError, StoreError, SubmitError};
+use impasto_recipe::OptionError;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
@@ -240,6 +241,13 @@ impl From<BlobError> for Problem {
     }
 }
 
+/// An option that cannot be.
+impl From<OptionError> for Problem {
+    fn from(error: OptionError) -> Self {
+        Self::new(Kind::InvalidOption, error.to_string()).in_field(error.option)
+    }
+}
+
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
@@ -264,6 +272,12 @@ impl Problem {
     pub fn no_such_job(id: &dyn fmt::Display) -> Self {
         Self::new(Kind::NoSuchJob, format!("there is no job {id}: it never was, or it was deleted"))
     }
+}
+
+/// As much of a client's text as its problem repeats: a head may hold far more than anybody wants to read again.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 100;
+    text.chars().take(LONGEST).collect()
 }
 
 /// What is answered when the code that handles a request panics.

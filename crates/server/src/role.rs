@@ -63,6 +63,7 @@ impl Place {
     /// How sentences for people name it, such as `style 2`.
     pub fn in_notices(self) -> String {
         let Self { role, number } = self;
-        if role.is_repeatable() { format!("{} {}", role.field(), number + 1) } else { role.field().to_owned() }
+        let name = role.field().replace('_', " ");
+        if role.is_repeatable() { format!("{name} {}", number + 1) } else { name }
     }
 }

@@ -1,6 +1,6 @@
 //! From a multipart form to blobs and options.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{
@@ -14,39 +14,17 @@ use impasto_recipe::{OptionError, Options};
 
 use crate::{
     app::App,
+    initial::INITIAL_JOB,
     intake::{Intake, causes},
     opening::Opening,
+    order::Order,
     part::PartHead,
-    problem::{Kind, Problem},
+    problem::{Kind, Problem, excerpt},
     role::{Place, Role},
 };
 
 /// Bytes of an option's text at the most.
 const MAX_OPTION: usize = 4096;
-
-/// The field that names the job to go on from.
-pub(crate) const INITIAL_JOB: &str = "initial_job";
-
-/// A form whose pictures are in the blob store.
-#[derive(Debug, Default)]
-pub(crate) struct Order {
-    files: HashMap<Role, Vec<BlobKey>>,
-    /// The job whose result is the picture to start from.
-    pub initial_job: Option<JobId>,
-    pub options: Options,
-}
-
-impl Order {
-    /// The files of a role, in their order.
-    pub fn files(&self, role: Role) -> &[BlobKey] {
-        self.files.get(&role).map_or(&[], Vec::as_slice)
-    }
-
-    /// One more file of a role.
-    pub fn add(&mut self, role: Role, key: BlobKey) {
-        self.files.entry(role).or_default().push(key);
-    }
-}
 
 /// Takes in the form `intake` for the job `id`. What a refused form had uploaded by then stays for the caller to delete.
 pub(crate) async fn receive(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -> Result<Order, Problem> {
@@ -68,7 +46,7 @@ async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -
             (Some(role), _) => take_file(app, id, &mut order, role, &head, part).await?,
             (None, INITIAL_JOB) => take_initial_job(&mut order, &text(part, INITIAL_JOB).await?)?,
             (None, option) if Options::NAMES.contains(&option) => {
-                order.options.set(option, &text(part, option).await?).map_err(refuse_option)?;
+                order.options.set(option, &text(part, option).await?)?;
             }
             (None, name) => return Err(unknown(name)),
         }
@@ -90,16 +68,11 @@ fn refuse_encoded(part: &Field<'_>, head: &PartHead) -> Result<(), Problem> {
     match encoding.map(|encoding| encoding.trim_ascii().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"7bit" | b"8bit" | b"binary") => Ok(()),
         Some(encoding) => {
-            let encoding = String::from_utf8_lossy(encoding);
+            let encoding = excerpt(&String::from_utf8_lossy(encoding));
             let why = format!("the part is encoded as {encoding}: send its bytes as they are");
-            Err(Problem::new(Kind::MalformedUpload, why).in_field(head.field()))
+            Err(Problem::new(Kind::MalformedUpload, why).in_field(excerpt(head.field())))
         }
     }
-}
-
-/// An option that cannot be.
-pub(crate) fn refuse_option(error: OptionError) -> Problem {
-    Problem::new(Kind::InvalidOption, error.to_string()).in_field(error.option)
 }
 
 async fn open(headers: &HeaderMap, intake: &Intake) -> Result<Multipart, Problem> {
@@ -140,8 +113,10 @@ async fn take_file(
     }
     let is_named = head.file_name.is_some();
     if !is_named && opening.is_blank() {
+        order.add_blank(role);
         return Ok(());
     }
+    refuse_after_a_blank(order, role)?;
     let number = order.files(role).len();
     make_room_for(app, role, number)?;
     let place = Place { role, number };
@@ -153,6 +128,19 @@ async fn take_file(
     let key = store(app, role.key(id, number), opening, part, &place.in_problems()).await?;
     order.add(role, key);
     Ok(())
+}
+
+/// Masks are told apart by their order alone: one that follows a blank input would go to the style before its own.
+fn refuse_after_a_blank(order: &Order, role: Role) -> Result<(), Problem> {
+    let blanks = order.blanks(role);
+    let why = match role {
+        _ if blanks == 0 => return Ok(()),
+        Role::Mask => "the mask before it is blank: give a white picture where a style applies everywhere",
+        Role::StyleMask => "the mask before it is blank: give a white picture where all of a style picture counts",
+        Role::Content | Role::Style | Role::Initial => return Ok(()),
+    };
+    let place = Place { role, number: order.files(role).len() + blanks };
+    Err(Problem::new(Kind::MissingFile, why).in_field(place.in_problems()))
 }
 
 /// Refuses one file more where there are `number` of its role already and no more may be.
@@ -173,7 +161,7 @@ fn make_room_for(app: &App, role: Role, number: usize) -> Result<(), Problem> {
 }
 
 fn take_initial_job(order: &mut Order, text: &str) -> Result<(), Problem> {
-    let refuse = |why: String| Err(refuse_option(OptionError::new(INITIAL_JOB, why)));
+    let refuse = |why: String| Err(OptionError::new(INITIAL_JOB, why).into());
     match (text.trim(), order.initial_job) {
         ("", _) => Ok(()),
         (_, Some(_)) => refuse("is given twice: once is enough".to_owned()),
@@ -183,7 +171,7 @@ fn take_initial_job(order: &mut Order, text: &str) -> Result<(), Problem> {
                 Ok(())
             }
             Err(_) => {
-                let text: String = text.chars().take(100).collect();
+                let text = excerpt(text);
                 refuse(format!("'{text}' is no job's id: give that of one which has succeeded"))
             }
         },
@@ -239,7 +227,7 @@ async fn copy(
 }
 
 async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
-    let refuse = |why: String| refuse_option(OptionError::new(option, why));
+    let refuse = |why: String| Problem::from(OptionError::new(option, why));
     let mut bytes = Vec::new();
     while let Some(chunk) = part.chunk().await.map_err(|error| broken(&error))? {
         bytes.extend_from_slice(&chunk);
@@ -251,7 +239,7 @@ async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
 }
 
 fn unknown(name: &str) -> Problem {
-    let name: String = name.chars().take(100).collect();
+    let name = excerpt(name);
     let (files, options) = (Role::ALL.map(Role::field).join(", "), Options::NAMES.join(", "));
     let why =
         format!("there is no field '{name}': there are the files {files}, and the fields {INITIAL_JOB}, {options}");

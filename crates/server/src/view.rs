@@ -45,7 +45,7 @@ pub(crate) struct JobView {
     attempt: Attempt,
     /// Whether someone asked for it to stop. A running job stops within an epoch or a few.
     cancel_requested: bool,
-    /// What befell it on the way, in sentences for people.
+    /// What was done to its files to read them, and then what befell it on the way, in sentences for people.
     notices: Vec<String>,
     /// Where to go from here.
     links: Links,

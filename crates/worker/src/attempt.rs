@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Settings, WorkerError,
-    engine_thread::{Commission, End, EngineThread, Report},
+    engine_thread::{Commission, End, EngineThread, Files, Report},
     kind,
     lease::LeaseKeeper,
     ledger::Ledger,
@@ -96,6 +96,13 @@ impl Attempt<'_> {
             Some(key) => Some(picture(key).await?),
             None => None,
         };
+        let files = Files {
+            content: picture(&claim.content).await?,
+            styles: pictures(&claim.styles).await?,
+            masks: pictures(&claim.masks).await?,
+            style_masks: pictures(&claim.style_masks).await?,
+            initial,
+        };
         let checkpoint = match &claim.checkpoint {
             // A checkpoint that is gone costs time, not the job: it is as good as a broken one.
             Some(key) => Some(ledger.read(key).await?.unwrap_or_default()),
@@ -105,11 +112,7 @@ impl Attempt<'_> {
         let commission = Commission {
             recipe: claim.recipe.clone(),
             fingerprint: claim.fingerprint.clone(),
-            content: picture(&claim.content).await?,
-            styles: pictures(&claim.styles).await?,
-            masks: pictures(&claim.masks).await?,
-            style_masks: pictures(&claim.style_masks).await?,
-            initial,
+            files,
             checkpoint,
             brake: Arc::default(),
             reports,

@@ -21,6 +21,16 @@ pub(crate) struct Commission {
     pub recipe: Recipe,
     /// The fingerprint of an earlier attempt.
     pub fingerprint: Option<Fingerprint>,
+    pub files: Files,
+    pub checkpoint: Option<Bytes>,
+    pub brake: Arc<Brake>,
+    /// Hears of it. It is bounded: a thread that is ahead of what is written down waits.
+    pub reports: mpsc::Sender<Report>,
+}
+
+/// The pictures of a job as they were uploaded. Each is let go of as soon as it is decoded: while the engine paints, the
+/// memory is its own.
+pub(crate) struct Files {
     pub content: Bytes,
     pub styles: Vec<Bytes>,
     /// Where in the result each style applies, as far as that was said.
@@ -29,10 +39,6 @@ pub(crate) struct Commission {
     pub style_masks: Vec<Bytes>,
     /// The picture to start from.
     pub initial: Option<Bytes>,
-    pub checkpoint: Option<Bytes>,
-    pub brake: Arc<Brake>,
-    /// Hears of it. It is bounded: a thread that is ahead of what is written down waits.
-    pub reports: mpsc::Sender<Report>,
 }
 
 /// What the thread tells of a commission, in this order: one `Begins`, any number of `Progress` and `Saved`, one `Ends`.
@@ -89,7 +95,7 @@ impl EngineThread {
         let mut easel = Easel { device, threads: settings.threads, weights, engine: None };
         thread::Builder::new().name("engine".to_owned()).spawn(move || {
             for commission in inbox {
-                painting::paint(&mut easel, &commission, &pulse, checkpoint_seconds);
+                painting::paint(&mut easel, commission, &pulse, checkpoint_seconds);
             }
         })?;
         Ok(Self { commissions })
@@ -120,9 +126,9 @@ impl Easel {
         self.device
     }
 
-    /// The engine that the commission needs: the last one, if it is the same.
-    pub fn engine_for(&mut self, commission: &Commission, pulse: &Pulse) -> Result<&Engine, JobError> {
-        let key = EngineKey { backbone: commission.recipe.backbone, precision: commission.recipe.precision };
+    /// The engine that the recipe needs: the last one, if it is the same.
+    pub fn engine_for(&mut self, recipe: &Recipe, pulse: &Pulse) -> Result<&Engine, JobError> {
+        let key = EngineKey { backbone: recipe.backbone, precision: recipe.precision };
         let at_hand = self.engine.take().filter(|(standing, _)| *standing == key);
         let engine = match at_hand {
             Some((_, engine)) => engine,

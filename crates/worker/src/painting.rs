@@ -9,10 +9,11 @@ use bytes::Bytes;
 use impasto_engine::{Checkpoint, DeviceName, Engine, EngineError, Flow, Observer, Outcome, Snapshot, Style, Subject};
 use impasto_jobs::JobError;
 use impasto_picture::{DecodeError, DecodeLimits, Format, Mask, Picture};
-use impasto_recipe::ProgressEntry;
+use impasto_recipe::{Fingerprint, ProgressEntry, Recipe};
+use tokio::sync::mpsc;
 
 use crate::{
-    engine_thread::{Commission, Easel, End, Report, Results, Save},
+    engine_thread::{Commission, Easel, End, Files, Report, Results, Save},
     kind,
     pulse::Pulse,
 };
@@ -51,36 +52,32 @@ impl Brake {
 }
 
 /// Paints what is commissioned and reports of it, whatever happens.
-pub(crate) fn paint(easel: &mut Easel, commission: &Commission, pulse: &Pulse, checkpoint_seconds: u64) {
+pub(crate) fn paint(easel: &mut Easel, commission: Commission, pulse: &Pulse, checkpoint_seconds: u64) {
+    let reports = commission.reports.clone();
     let end = try_paint(easel, commission, pulse, checkpoint_seconds).unwrap_or_else(End::Failed);
     // Nobody listening means that the worker is going down: its claim lapses.
-    drop(commission.reports.blocking_send(Report::Ends(end)));
+    drop(reports.blocking_send(Report::Ends(end)));
 }
 
 fn try_paint(
     easel: &mut Easel,
-    commission: &Commission,
+    commission: Commission,
     pulse: &Pulse,
     checkpoint_seconds: u64,
 ) -> Result<End, JobError> {
-    let recipe = &commission.recipe;
-    let mut subject = Subject::new(recipe, decode("content", &commission.content)?);
-    for (number, style) in commission.styles.iter().enumerate() {
-        let mask = decode_mask("mask", &commission.masks, number)?;
-        let style_mask = decode_mask("style_mask", &commission.style_masks, number)?;
-        subject.add_style(recipe, Style { picture: decode("style", style)?, mask, style_mask });
-    }
-    if let Some(initial) = &commission.initial {
-        subject.start_from(recipe, decode("initial", initial)?);
-    }
+    let Commission { recipe, fingerprint, files, checkpoint, brake, reports } = commission;
+    let subject = subject(&recipe, files)?;
     let device = easel.device();
-    let engine = easel.engine_for(commission, pulse)?;
+    let engine = easel.engine_for(&recipe, pulse)?;
     pulse.beat();
-    let (checkpoint, from_scratch) = usable_checkpoint(engine, commission);
+    let (checkpoint, from_scratch) = match checkpoint {
+        Some(file) => usable_checkpoint(engine, &recipe, file),
+        None => (None, changed(engine, fingerprint.as_ref())),
+    };
     let begins = Report::Begins { fingerprint: engine.fingerprint().clone(), from_scratch };
-    drop(commission.reports.blocking_send(begins));
-    let mut scribe = Scribe::new(commission, pulse, checkpoint_seconds);
-    match engine.paint(recipe, &subject, checkpoint, &mut scribe) {
+    drop(reports.blocking_send(begins));
+    let mut scribe = Scribe::new(&brake, &reports, pulse, checkpoint_seconds);
+    match engine.paint(&recipe, &subject, checkpoint, &mut scribe) {
         Ok(Outcome::Finished(picture)) => {
             let (png, png_16) = (encode(&picture, Format::Png)?, encode(&picture, Format::Png16)?);
             Ok(End::Finished(Results { png, png_16 }))
@@ -91,15 +88,34 @@ fn try_paint(
     }
 }
 
-/// The checkpoint to go on from, or why the one there is cannot be used.
-fn usable_checkpoint(engine: &Engine, commission: &Commission) -> (Option<Checkpoint>, Option<String>) {
-    let Some(bytes) = &commission.checkpoint else {
-        let changed = commission.fingerprint.as_ref().filter(|before| *before != engine.fingerprint());
-        let why = changed.map(|before| format!("begun by {before}, done over by {}", engine.fingerprint()));
-        return (None, why);
-    };
-    let checkpoint = Checkpoint::decode(bytes).and_then(|checkpoint| {
-        checkpoint.fits(&commission.recipe, engine.fingerprint())?;
+/// What the engine paints, of files that are gone when it begins.
+fn subject(recipe: &Recipe, files: Files) -> Result<Subject, JobError> {
+    let Files { content, styles, masks, style_masks, initial } = files;
+    let mut subject = Subject::new(recipe, decode(content, "content")?);
+    let (mut masks, mut style_masks) = (masks.into_iter(), style_masks.into_iter());
+    for (number, style) in (1..).zip(styles) {
+        let mask = masks.next().map(|file| decode_mask(file, &format!("mask {number}"))).transpose()?;
+        let style_mask =
+            style_masks.next().map(|file| decode_mask(file, &format!("style mask {number}"))).transpose()?;
+        let picture = decode(style, &format!("style {number}"))?;
+        subject.add_style(recipe, Style { picture, mask, style_mask });
+    }
+    if let Some(initial) = initial {
+        subject.start_from(recipe, decode(initial, "initial")?);
+    }
+    Ok(subject)
+}
+
+/// Why a job without a checkpoint starts over, where an earlier attempt has begun it.
+fn changed(engine: &Engine, before: Option<&Fingerprint>) -> Option<String> {
+    let changed = before.filter(|before| *before != engine.fingerprint());
+    changed.map(|before| format!("begun by {before}, done over by {}", engine.fingerprint()))
+}
+
+/// The checkpoint in `file` to go on from, or why it cannot be used. The file is let go of: it may be as large as the run.
+fn usable_checkpoint(engine: &Engine, recipe: &Recipe, file: Bytes) -> (Option<Checkpoint>, Option<String>) {
+    let checkpoint = Checkpoint::decode(&file).and_then(|checkpoint| {
+        checkpoint.fits(recipe, engine.fingerprint())?;
         Ok(checkpoint)
     });
     match checkpoint {
@@ -110,7 +126,8 @@ fn usable_checkpoint(engine: &Engine, commission: &Commission) -> (Option<Checkp
 
 /// The engine's observer: passes on what it hears, and saves when it is time.
 struct Scribe<'a> {
-    commission: &'a Commission,
+    brake: &'a Brake,
+    reports: &'a mpsc::Sender<Report>,
     pulse: &'a Pulse,
     interval: Duration,
     last_epoch: Instant,
@@ -126,10 +143,11 @@ const FIRST_SAVE: Duration = Duration::from_secs(1);
 const SAVES_COST_A: u32 = 10;
 
 impl<'a> Scribe<'a> {
-    fn new(commission: &'a Commission, pulse: &'a Pulse, checkpoint_seconds: u64) -> Self {
+    fn new(brake: &'a Brake, reports: &'a mpsc::Sender<Report>, pulse: &'a Pulse, checkpoint_seconds: u64) -> Self {
         let now = Instant::now();
         Self {
-            commission,
+            brake,
+            reports,
             pulse,
             interval: Duration::from_secs(checkpoint_seconds),
             last_epoch: now,
@@ -141,11 +159,11 @@ impl<'a> Scribe<'a> {
 
     /// Whether anybody still listens.
     fn tell(&self, report: Report) -> bool {
-        self.commission.reports.blocking_send(report).is_ok()
+        self.reports.blocking_send(report).is_ok()
     }
 
     fn save_is_due(&self) -> bool {
-        let Some(writing_took) = self.commission.brake.last_save() else { return false };
+        let Some(writing_took) = self.brake.last_save() else { return false };
         let interval = if self.saved { self.interval } else { self.interval.min(FIRST_SAVE) };
         self.last_save.elapsed() >= interval.max((self.making_took + writing_took) * SAVES_COST_A)
     }
@@ -160,7 +178,7 @@ impl<'a> Scribe<'a> {
         (self.last_save, self.making_took, self.saved) = (Instant::now(), began.elapsed(), true);
         match made {
             Ok(save) => {
-                self.commission.brake.saving.store(true, Ordering::Release);
+                self.brake.saving.store(true, Ordering::Release);
                 self.tell(Report::Saved(save))
             }
             Err(error) => {
@@ -180,7 +198,7 @@ impl Observer for Scribe<'_> {
     fn epoch(&mut self, now: &Snapshot<'_>) -> Flow {
         self.pulse.epoch(self.last_epoch.elapsed());
         self.last_epoch = Instant::now();
-        if self.commission.brake.is_pulled() {
+        if self.brake.is_pulled() {
             return Flow::Stop;
         }
         let heard = !self.save_is_due() || self.save(now);
@@ -191,18 +209,17 @@ impl Observer for Scribe<'_> {
 /// The limits were the server's to keep when it took the picture in.
 const NO_LIMITS: DecodeLimits = DecodeLimits { max_pixels: u64::MAX };
 
-fn decode(field: &str, bytes: &Bytes) -> Result<Picture, JobError> {
-    Picture::decode(bytes, &NO_LIMITS).map_err(|error| unreadable(field, &error))
+/// The picture in `file`, which the job's notices call `name`. The file is let go of.
+fn decode(file: Bytes, name: &str) -> Result<Picture, JobError> {
+    Picture::decode(&file, &NO_LIMITS).map_err(|error| unreadable(name, &error))
 }
 
-/// The mask of the style number `number`, if it has one.
-fn decode_mask(field: &str, masks: &[Bytes], number: usize) -> Result<Option<Mask>, JobError> {
-    let mask = masks.get(number).map(|bytes| Mask::decode(bytes, &NO_LIMITS));
-    mask.transpose().map_err(|error| unreadable(field, &error))
+fn decode_mask(file: Bytes, name: &str) -> Result<Mask, JobError> {
+    Mask::decode(&file, &NO_LIMITS).map_err(|error| unreadable(name, &error))
 }
 
-fn unreadable(field: &str, error: &DecodeError) -> JobError {
-    JobError { kind: kind::INPUT.to_owned(), message: format!("the {field} image cannot be read: {error}") }
+fn unreadable(name: &str, error: &DecodeError) -> JobError {
+    JobError { kind: kind::INPUT.to_owned(), message: format!("{name} cannot be read as a picture: {error}") }
 }
 
 fn encode(picture: &Picture, format: Format) -> Result<Bytes, JobError> {

@@ -14,8 +14,18 @@ use crate::{BlobKey, Event, JobError, Status};
 
 /// Notices of one job at the most.
 const MOST_NOTICES: usize = 60;
-/// Those of them that stay however many follow: what was done to the job's files stands first, in some two a file.
+/// Those of them that stay however many follow: what was done to the job's files stands first, and takes no more room.
 const FIRST_NOTICES: usize = 40;
+
+/// The notices that a job comes with, of what was done to its files. Of too many, the last are summed up: they would take the
+/// room of what befalls the job.
+pub(super) fn first_notices(mut notices: Vec<String>) -> Vec<String> {
+    if notices.len() > FIRST_NOTICES {
+        let left_out = notices.split_off(FIRST_NOTICES - 1).len();
+        notices.push(format!("{left_out} more things were done to the files, which are left out here"));
+    }
+    notices
+}
 
 /// What a change has to know of a job, read inside the transaction of the change.
 #[derive(Debug)]
@@ -58,7 +68,7 @@ impl JobRow {
     pub fn notices_with(&self, notice: &str) -> Vec<String> {
         let mut notices = self.notices.clone();
         notices.push(notice.to_owned());
-        if notices.len() > MOST_NOTICES {
+        while notices.len() > MOST_NOTICES {
             notices.remove(FIRST_NOTICES);
         }
         notices

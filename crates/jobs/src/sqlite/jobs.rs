@@ -10,7 +10,7 @@ use sqlx::{
 
 use super::{
     Sqlite,
-    ending::{Ending, JobRow},
+    ending::{Ending, JobRow, first_notices},
     now,
     rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
@@ -38,7 +38,7 @@ impl Sqlite {
             .bind(Text(Status::Queued))
             .bind(now())
             .bind(Json(&job.recipe))
-            .bind(Json(&job.notices))
+            .bind(Json(first_notices(job.notices)))
             .bind(job.content.as_str())
             .bind(Json(&job.styles))
             .bind(Json(&job.masks))

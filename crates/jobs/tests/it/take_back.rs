@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{Blame, BlobKey, JobError, Status};
+use impasto_jobs::{Blame, BlobKey, JobError, NewJob, Status};
 
-use crate::common::{ANY_CRASHES, LAPSED, LONG, TestStore, worker};
+use crate::common::{ANY_CRASHES, LAPSED, LONG, NO_LIMIT, TestStore, new_job, worker};
 
 #[tokio::test]
 async fn the_jobs_of_a_dead_worker_and_no_others_go_back() {
@@ -95,6 +95,26 @@ async fn what_is_nobodys_fault_does_not_count() {
     let job = test.find(id).await;
     assert_eq!(job.status, Status::Queued);
     assert_eq!(job.notices.len(), 6);
+}
+
+#[tokio::test]
+async fn what_befalls_a_job_drives_out_nothing_of_what_was_done_to_its_files() {
+    for (files, kept) in [(40, 40), (41, 39), (70, 39)] {
+        let test = TestStore::new().await;
+        let notices: Vec<_> = (1..=files).map(|number| format!("file {number}")).collect();
+        let id = test.store.submit(NewJob { notices, ..new_job() }, NO_LIMIT).await.unwrap().id;
+        let first = test.find(id).await.notices;
+        let named = first.iter().take_while(|notice| notice.starts_with("file ")).count();
+        assert_eq!((first.len(), named), (40, kept));
+        let left_out = files - kept;
+        assert!(left_out == 0 || first[39].starts_with(&format!("{left_out} more ")), "{}", first[39]);
+        for number in 1..=30 {
+            let claim = test.claim().await.key;
+            test.store.hand_back(&claim, &format!("reason {number}")).await.unwrap();
+        }
+        let all = test.find(id).await.notices;
+        assert_eq!((all.len(), &all[..40], all[40].as_str()), (60, &first[..], "reason 11"));
+    }
 }
 
 #[tokio::test]

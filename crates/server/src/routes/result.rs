@@ -5,12 +5,12 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::{BlobError, BlobKey, Job, Status};
+use impasto_jobs::{BlobKey, Job, Status};
 use impasto_picture::{Encoding, Format, JpegQuality};
 
 use super::id::Id;
 use crate::{
-    app::{App, Shared},
+    app::Shared,
     conditional::{Known, weak},
     download, format,
     pictures::{self, PictureFile},
@@ -35,7 +35,7 @@ use crate::{
             description = "How well a JPEG is written, on libjpeg's scale; 95 if left out. For no other format"),
         ("download" = Option<String>, Query,
             description = "The name to keep the file under, for browsers: the answer is an attachment then. The format's \
-                ending is added where it has none"),
+                ending is added unless it has it"),
         ("Accept" = Option<String>, Header, nullable = false,
             description = "`image/png`, `image/jpeg`, `image/webp` or `image/tiff`"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
@@ -85,10 +85,10 @@ pub(crate) async fn result(
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
     let file = match (format, &job.result_16) {
-        (Format::Png, _) => read(&app, key, &job).await?,
-        (Format::Png16, Some(deep)) => read(&app, deep, &job).await?,
-        (Format::Tiff, Some(deep)) => pictures::transcode(&app, deep, encoding).await?,
-        _ => pictures::transcode(&app, key, encoding).await?,
+        (Format::Png, _) => pictures::read(&app, key, id).await?,
+        (Format::Png16, Some(deep)) => pictures::read(&app, deep, id).await?,
+        (Format::Tiff, Some(deep)) => pictures::transcode(&app, deep, id, encoding).await?,
+        _ => pictures::transcode(&app, key, id, encoding).await?,
     };
     let about =
         [(header::CONTENT_TYPE, HeaderValue::from_static(format.mime())), (header::CONTENT_DISPOSITION, disposition)];
@@ -119,11 +119,4 @@ fn finished(job: &Job) -> Result<&BlobKey, Problem> {
 /// A picture is not there yet.
 pub(super) fn not_ready(why: String) -> Problem {
     Problem::new(Kind::NotReady, why).retry_after(1)
-}
-
-async fn read(app: &App, key: &BlobKey, job: &Job) -> Result<bytes::Bytes, Problem> {
-    app.blobs.get(key).await.map_err(|error| match error {
-        BlobError::NotFound(_) => Problem::no_such_job(&job.id),
-        error => error.into(),
-    })
 }

@@ -98,6 +98,29 @@ async fn what_nobody_has_filled_in_counts_as_not_given() {
 }
 
 #[tokio::test]
+async fn a_blank_mask_does_not_hand_the_next_one_to_another_style() {
+    let server = Server::start().await;
+    let form = || RawForm::default().content_and_style().file("form-data; name=\"style\"; filename=\"t.png\"");
+    for name in ["mask", "style_mask"] {
+        let mask = format!("form-data; name=\"{name}\"; filename=\"m.png\"");
+        for blanks in 1..=2 {
+            let form = (0..blanks).fold(form(), |form, _| form.blank_file(name)).file(&mask);
+            let answer = problem(form.send(&server).await, 422, "missing-file").await;
+            assert_eq!(answer["field"], format!("{name}[{blanks}]"));
+            assert!(answer["detail"].as_str().unwrap().contains("give a white picture"), "{answer}");
+        }
+        let between = form().file(&mask).blank_file(&format!("{name}[]")).file(&mask);
+        assert_eq!(problem(between.send(&server).await, 422, "missing-file").await["field"], format!("{name}[2]"));
+        assert!(server.stored_files().is_empty());
+    }
+    // The styles at the end may do without, and the two sorts of masks do not wait for each other.
+    let form = form().blank_file("style_mask").file("form-data; name=\"mask\"; filename=\"m.png\"").blank_file("mask");
+    let job = form.taken(&server).await;
+    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    assert_eq!((stored.masks.len(), stored.style_masks.len()), (1, 0));
+}
+
+#[tokio::test]
 async fn fields_may_say_that_there_are_several_of_them() {
     let server = Server::start().await;
     let form = RawForm::default().file("form-data; name=\"content\"; filename=\"c.png\"");
@@ -150,6 +173,25 @@ async fn what_is_encoded_once_more_is_told_so() {
     let post = server.request(reqwest::Method::POST, "/v1/jobs").header("content-encoding", "gzip");
     let post = post.header("content-type", "multipart/form-data; boundary=B").body("\x1f");
     problem(post.send().await.unwrap(), 415, "not-multipart").await;
+}
+
+#[tokio::test]
+async fn long_heads_are_not_told_again_in_full() {
+    let server = Server::start().await;
+    let long = "x".repeat(30_000);
+    let name = format!("form-data; name=\"{long}\"");
+    let encoding = format!("Content-Transfer-Encoding: {long}\r\n");
+    let forms = [
+        (RawForm::default().part(name.as_bytes(), &encoding, b""), 400, "malformed-upload"),
+        (RawForm::default().part(name.as_bytes(), "", b""), 422, "unknown-field"),
+        (RawForm::default().text("initial_job", &long[..4000]), 422, "invalid-option"),
+    ];
+    for (form, status, kind) in forms {
+        let answer = problem(form.send(&server).await, status, kind).await;
+        let (detail, field) = (answer["detail"].as_str().unwrap(), answer["field"].as_str().unwrap());
+        assert!(detail.contains(&long[..100]) && !detail.contains(&long[..101]), "{detail}");
+        assert!(field.len() <= 100, "{field}");
+    }
 }
 
 #[tokio::test]

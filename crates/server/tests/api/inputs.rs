@@ -93,6 +93,18 @@ async fn what_a_result_holds_is_no_news_of_a_file() {
 }
 
 #[tokio::test]
+async fn a_result_to_go_on_from_is_held_to_no_limit_of_uploads() {
+    let server = Server::start_with(|settings| settings.max_pixels = 10_000).await;
+    let large = server.finished(&picture(120, 100)).await;
+    let form = || small_form().text("initial_job", large["id"].as_str().unwrap().to_owned());
+    assert_eq!(server.submit(form()).await.status(), StatusCode::ACCEPTED);
+    // One that cannot be read is a matter of the job that is named, not of a file.
+    let result = server.jobs.find(id_of(&large)).await.unwrap().unwrap().result_16.unwrap();
+    server.blobs.put(&result, b"no picture".to_vec().into()).await.unwrap();
+    assert_eq!(problem(server.submit(form()).await, 422, "not-a-picture").await["field"], "initial_job");
+}
+
+#[tokio::test]
 async fn a_job_without_a_result_is_nothing_to_go_on_from() {
     let server = Server::start().await;
     let done = server.finished(&picture(48, 32)).await;
@@ -133,17 +145,19 @@ async fn what_was_done_to_the_files_is_said_from_the_start() {
         let form = reqwest::multipart::Form::new().part("content", file(see_through()));
         let form = form.part("style", file(png(20, 20))).part("style", file(see_through()));
         let form = form.part("initial", file(see_through())).part("mask", file(see_through()));
+        let form = form.part("style_mask", file(see_through()));
         form.text("alpha", alpha)
     };
     let kept: Value = server.submit(form("keep")).await.json().await.unwrap();
     let others = [
         "style 2: it is transparent, and was laid on white",
         "mask 1: what is transparent in it counts as black",
+        "style mask 1: what is transparent in it counts as black",
         "initial: its transparency was passed over: its colours alone count",
     ];
     assert_eq!(kept["notices"], json!(others));
     let laid: Value = server.submit(form("white")).await.json().await.unwrap();
     let content = "content: it is transparent, and was laid on white";
-    assert_eq!(laid["notices"], json!([content, others[0], others[1], others[2]]));
+    assert_eq!(laid["notices"], json!([&[content][..], &others].concat()));
     assert_eq!(server.get(&path_of(&laid)).await.json::<Value>().await.unwrap()["notices"], laid["notices"]);
 }

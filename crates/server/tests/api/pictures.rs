@@ -167,6 +167,17 @@ async fn a_result_of_an_earlier_version_comes_in_every_format() {
 }
 
 #[tokio::test]
+async fn a_result_that_is_deleted_meanwhile_is_gone_in_every_format() {
+    let server = Server::start().await;
+    let job = server.finished(&picture(48, 32)).await;
+    // What a deletion looks like to whoever had found the job just before.
+    server.blobs.delete_job(id_of(&job)).await.unwrap();
+    for format in Format::ALL {
+        problem(server.get(&format!("{}/result?format={format}", path_of(&job))).await, 404, "no-such-job").await;
+    }
+}
+
+#[tokio::test]
 async fn the_result_is_kept_under_a_name() {
     let server = Server::start().await;
     let path = format!("{}/result", path_of(&server.finished(&picture(48, 32)).await));
@@ -174,6 +185,10 @@ async fn the_result_is_kept_under_a_name() {
         ("download=beach", "attachment; filename=\"beach.png\""),
         ("download=beach&format=jpeg", "attachment; filename=\"beach.jpg\""),
         ("download=beach.jpeg&format=jpeg", "attachment; filename=\"beach.jpeg\""),
+        ("download=beach.TIF&format=tiff", "attachment; filename=\"beach.TIF\""),
+        ("download=beach.png&format=png16", "attachment; filename=\"beach.png\""),
+        ("download=beach.jpg", "attachment; filename=\"beach.jpg.png\""),
+        ("download=beach.png16", "attachment; filename=\"beach.png16.png\""),
         ("download=v1.2&format=tiff", "attachment; filename=\"v1.2.tiff\""),
         ("download=a%20b", "attachment; filename=\"a b.png\""),
         ("download=..%2F..%5Cetc", "attachment; filename=\".._.._etc.png\""),

@@ -1,6 +1,6 @@
 //! The service itself: pages, health, numbers, headers.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 use impasto_picture::READABLE_MIME;
 use impasto_recipe::Options;
@@ -53,12 +53,16 @@ async fn the_page_offers_the_files_that_can_be_read() {
 async fn the_page_has_a_control_for_every_option() {
     let server = Server::start().await;
     let page = server.get("/").await.text().await.unwrap();
-    let fields: Vec<_> = page.split("data-field=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    let fields: Vec<_> = fields.iter().flat_map(|names| names.split(' ')).collect();
+    let form = page.split("<form").nth(1).unwrap().split("</form>").next().unwrap();
+    let values = |attribute: &str| -> BTreeSet<&str> {
+        let start = format!(" {attribute}=\"");
+        let values = form.split(&start).skip(1).filter_map(|rest| rest.split('"').next());
+        values.flat_map(|names| names.split(' ')).collect()
+    };
     let files = ["content", "style", "mask", "style_mask", "initial", "initial_job"];
-    for name in files.iter().chain(Options::NAMES) {
-        assert!(fields.contains(name), "{name}");
-    }
+    assert_eq!(values("data-field"), files.iter().chain(Options::NAMES).copied().collect());
+    // What a control is called is what is sent of it. The files are sent by the script, and so is what to start from.
+    assert_eq!(values("name"), Options::NAMES.iter().copied().filter(|&name| name != "init").collect());
 }
 
 #[tokio::test]

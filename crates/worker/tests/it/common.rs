@@ -27,6 +27,7 @@ pub struct Test {
 /// What may come with a job besides its photograph and its painting, as files.
 #[derive(Default)]
 pub struct Extras {
+    pub second_style: Option<Vec<u8>>,
     pub mask: Option<Vec<u8>>,
     pub style_mask: Option<Vec<u8>>,
     /// Of the photograph's size.
@@ -74,9 +75,10 @@ impl Test {
         options.set("stages", stages).unwrap();
         options.set("report_every", "1").unwrap();
         options.set("backbone", "vgg16").unwrap();
-        let Extras { mask, style_mask, initial } = extras;
+        let Extras { second_style, mask, style_mask, initial } = extras;
+        let styles = 1 + usize::from(second_style.is_some());
         let inputs =
-            Inputs { initial: initial.as_ref().map(|_| Size::new(48, 36)), ..Inputs::new(Size::new(48, 36), 1) };
+            Inputs { initial: initial.as_ref().map(|_| Size::new(48, 36)), ..Inputs::new(Size::new(48, 36), styles) };
         let recipe = options.resolve(&inputs, &Limits::default()).unwrap();
         let id = JobId::new();
         let put = async |key: BlobKey, file: Vec<u8>| {
@@ -87,11 +89,13 @@ impl Test {
             Some(file) => Some(put(key, file).await),
             None => None,
         };
+        let mut styles = vec![put(BlobKey::style(id, 0), pictures::painting(40, 40)).await];
+        styles.extend(put_some(BlobKey::style(id, 1), second_style).await);
         let job = NewJob {
             id,
             recipe,
             content: put(BlobKey::content(id), pictures::photograph(48, 36)).await,
-            styles: vec![put(BlobKey::style(id, 0), pictures::painting(40, 40)).await],
+            styles,
             masks: Vec::from_iter(put_some(BlobKey::mask(id, 0), mask).await),
             style_masks: Vec::from_iter(put_some(BlobKey::style_mask(id, 0), style_mask).await),
             initial: put_some(BlobKey::initial(id), initial).await,

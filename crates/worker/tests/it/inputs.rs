@@ -84,11 +84,18 @@ async fn a_job_goes_on_from_the_picture_that_is_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mask_that_is_no_picture_fails_its_job_and_names_it() {
+async fn a_file_that_is_no_picture_fails_its_job_and_is_named_as_in_notices() {
     let test = Test::new().await;
     let _worker = test.start();
-    let extras = Extras { style_mask: Some(b"no picture".to_vec()), ..Extras::default() };
-    let job = test.finished(test.submit_with("48x36:1", extras).await).await;
-    let error = job.error.expect("it fails");
-    assert!(error.kind == "input" && error.message.contains("style_mask"), "{error:?}");
+    let broken = || Some(b"no picture".to_vec());
+    for (extras, name) in [
+        (Extras { second_style: broken(), ..Extras::default() }, "style 2 "),
+        (Extras { mask: broken(), ..Extras::default() }, "mask 1 "),
+        (Extras { style_mask: broken(), ..Extras::default() }, "style mask 1 "),
+        (Extras { initial: broken(), ..Extras::default() }, "initial "),
+    ] {
+        let job = test.finished(test.submit_with("48x36:1", extras).await).await;
+        let error = job.error.expect("it fails");
+        assert!(error.kind == "input" && error.message.starts_with(name), "{error:?}");
+    }
 }
