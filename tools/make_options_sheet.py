@@ -3,15 +3,16 @@
 
     cargo build --release
     pip install -r tools/requirements.txt  (of it: numpy, pillow)
-    python tools/make_options_sheet.py target/release/impasto [--size 400]
+    python tools/make_options_sheet.py target/release/impasto [--size 320]
 """
 import argparse
-import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from make_sheet import stylise
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "assets" / "samples"
@@ -71,19 +72,11 @@ def rows(folder):
     ]
 
 
-def stylise(impasto, content, flags, folder):
-    result = folder / "result.png"
-    subprocess.run([impasto, "stylize", "--content", SAMPLES / content, "-o", result, *flags],
-                   check=True, stdout=subprocess.DEVNULL)
-    with Image.open(result) as picture:
-        return picture.convert("RGB")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("impasto", help="the program, built with --release")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "options.jpg")
-    parser.add_argument("--size", default="400")
+    parser.add_argument("--size", default="320")
     arguments = parser.parse_args()
 
     font = ImageFont.load_default(13)
@@ -94,7 +87,7 @@ def main():
             pictures = [("the photograph", Image.open(SAMPLES / content).convert("RGB"))]
             for caption, flags in cells:
                 flags = ["--size", arguments.size, *flags]
-                pictures.append((caption, stylise(arguments.impasto, content, flags, folder)))
+                pictures.append((caption, stylise(arguments.impasto, SAMPLES / content, flags)))
                 print(f"{content}: {caption}", flush=True)
             for _, picture in pictures:
                 picture.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)

@@ -20,9 +20,10 @@ PAINTINGS = ["painting.jpg", "starry-night.jpg"]
 CELL, GAP = (300, 225), 6
 
 
-def stylise(impasto, content, style, options):
+def stylise(impasto, content, options):
+    """A picture as `impasto stylize` paints it."""
     with tempfile.NamedTemporaryFile(suffix=".png") as result:
-        subprocess.run([impasto, "stylize", "--content", content, "--style", style, "-o", result.name, *options],
+        subprocess.run([impasto, "stylize", "--content", content, "-o", result.name, *options],
                        check=True, stdout=subprocess.DEVNULL)
         with Image.open(result.name) as picture:
             return picture.convert("RGB")
@@ -51,8 +52,8 @@ def main():
     for row, photograph in enumerate(PHOTOGRAPHS, start=1):
         put(Image.open(samples / photograph), 0, row)
         for column, painting in enumerate(PAINTINGS, start=1):
-            put(stylise(arguments.impasto, samples / photograph, samples / painting, ["--size", arguments.size, *options]),
-                column, row)
+            flags = ["--style", samples / painting, "--size", arguments.size, *options]
+            put(stylise(arguments.impasto, samples / photograph, flags), column, row)
             print(f"{photograph}, {painting}", flush=True)
     sheet.save(arguments.output, quality=85)
     print(f"{arguments.output}: {sheet.width}x{sheet.height}, {arguments.output.stat().st_size} bytes")
