@@ -3,7 +3,7 @@
 
     cargo build --release
     pip install -r tools/requirements.txt  (of it: numpy, pillow)
-    python tools/make_options_sheet.py target/release/impasto [--size 320]
+    python tools/make_options_sheet.py target/release/impasto [--size 256]
 """
 import argparse
 import tempfile
@@ -76,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("impasto", help="the program, built with --release")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "options.jpg")
-    parser.add_argument("--size", default="320")
+    parser.add_argument("--size", default="256")
     arguments = parser.parse_args()
 
     font = ImageFont.load_default(13)
