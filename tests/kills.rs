@@ -247,7 +247,8 @@ async fn assert_stores_agree(data: &Path) {
         let page = jobs.list(&JobQuery { status: None, limit: 100, cursor }).await.expect("the jobs can be listed");
         for job in page.jobs {
             assert_eq!(job.status, Status::Succeeded);
-            let keys = job.styles.iter().chain([&job.content]).chain(&job.preview).chain(&job.result);
+            let pictures = job.styles.iter().chain([&job.content]).chain(&job.masks).chain(&job.style_masks);
+            let keys = pictures.chain(&job.initial).chain(&job.preview).chain(&job.result).chain(&job.result_16);
             named.extend(keys.map(|key| data.join("blobs").join(key.as_str())));
         }
         cursor = page.next;
