@@ -189,7 +189,6 @@ fn the_place_for_the_result_is_tried_before_anything_is_painted() {
         ("-o .", "is a folder: give the name of a file"),
         ("-o out.png/", "names a folder: give the name of a file"),
         ("-o nowhere.png", "is a link that leads nowhere"),
-        ("-o out.webp --stages 16400x16:2", "at most 16384 pixels a side"),
         ("-o photo.png", "photo.png is one of the pictures to paint with"),
         ("-o out.png --checkpoint out.png", "--checkpoint: it is the place of the result too"),
         ("-o /dev/null --format png", "/dev/null is not a file"),
@@ -200,6 +199,8 @@ fn the_place_for_the_result_is_tried_before_anything_is_painted() {
         assert!(said.contains(says), "{output}: {said}");
         assert!(!said.contains("vgg16"), "{output}: nothing was begun: {said}");
     }
+    let too_wide = fails(&folder, "--content photo.png --stages 16400x16:2 -o out.webp");
+    assert!(too_wide.contains("at most 16384 pixels a side") && !too_wide.contains("vgg16"), "{too_wide}");
     // As on a disk that is full: no file may be larger than 20 blocks of 512 bytes.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$0\" \"$@\""]).arg(env!("CARGO_BIN_EXE_impasto"));

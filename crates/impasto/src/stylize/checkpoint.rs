@@ -13,6 +13,8 @@ use super::output::{beside, place};
 
 /// Where a run is saved.
 pub struct CheckpointFile {
+    /// As it was given, for people.
+    name: PathBuf,
     path: PathBuf,
     /// Names the pictures and the recipe that it is of.
     label: String,
@@ -27,14 +29,14 @@ const SAVES_COST_A: u32 = 10;
 impl CheckpointFile {
     /// Tries the place.
     pub fn at(path: &Path, label: String) -> anyhow::Result<Self> {
-        let path = place(path)?;
+        let (name, path) = (path.to_owned(), place(path)?);
         drop(beside(&path)?);
-        Ok(Self { path, label, last_save: Instant::now(), last_save_took: Duration::ZERO })
+        Ok(Self { name, path, label, last_save: Instant::now(), last_save_took: Duration::ZERO })
     }
 
     /// What was saved there, if anything was.
     pub fn load(&self) -> anyhow::Result<Option<Checkpoint>> {
-        let place = self.path.display();
+        let place = self.name.display();
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -60,7 +62,7 @@ impl CheckpointFile {
     }
 
     pub fn save(&self, checkpoint: Checkpoint) -> anyhow::Result<()> {
-        let cannot = || format!("{} cannot be written", self.path.display());
+        let cannot = || format!("{} cannot be written", self.name.display());
         let mut file = beside(&self.path)?;
         for piece in checkpoint.labelled(self.label.clone()).into_pieces()? {
             file.write_all(&piece).with_context(cannot)?;
@@ -74,7 +76,7 @@ impl CheckpointFile {
     pub fn remove(&self) -> anyhow::Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("{} cannot be deleted", self.path.display()))
+                Err(error).with_context(|| format!("{} cannot be deleted", self.name.display()))
             }
             _ => Ok(()),
         }
@@ -82,6 +84,6 @@ impl CheckpointFile {
 
     /// Its name, for people.
     pub fn place(&self) -> std::path::Display<'_> {
-        self.path.display()
+        self.name.display()
     }
 }
