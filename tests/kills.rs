@@ -19,7 +19,7 @@ use common::{
     processes::workers_of,
 };
 use fastrand::Rng;
-use impasto_jobs::{BlobStore, JobQuery, JobStore, Retention, Status, Sweeper};
+use impasto_jobs::{BlobStore, JobQuery, JobStore, Retention, Sight, Status, Sweeper};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
@@ -244,7 +244,10 @@ async fn assert_stores_agree(data: &Path) {
     let mut named = BTreeSet::new();
     let mut cursor = None;
     loop {
-        let page = jobs.list(&JobQuery { status: None, limit: 100, cursor }).await.expect("the jobs can be listed");
+        let page = jobs
+            .list(&JobQuery { status: None, limit: 100, cursor }, &Sight::All)
+            .await
+            .expect("the jobs can be listed");
         for job in page.jobs {
             assert_eq!(job.status, Status::Succeeded);
             let pictures = job.styles.iter().chain([&job.content]).chain(&job.masks).chain(&job.style_masks);

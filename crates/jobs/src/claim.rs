@@ -72,6 +72,8 @@ pub struct Claim {
     pub initial: Option<BlobKey>,
     /// Where to go on from; `None` at the start.
     pub checkpoint: Option<BlobKey>,
+    /// The request that submitted the job, as logs call it.
+    pub request: Option<String>,
 }
 
 /// What a worker hears when it renews its lease.

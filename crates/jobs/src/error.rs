@@ -29,6 +29,26 @@ pub enum SubmitError {
         /// The most jobs that may wait.
         limit: u64,
     },
+    /// As many jobs of the client's wait already as it may have waiting.
+    #[error("{limit} jobs of yours wait already, which is the limit; try again when one has begun")]
+    OwnQueueFull {
+        /// The most jobs of one client that may wait.
+        limit: u64,
+    },
+    /// The client has made another job under the same idempotency key.
+    #[error("the same Idempotency-Key came with other pictures or options before: give each job a key of its own")]
+    OtherRequest,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a key was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NewKeyError {
+    /// There is one of this name, or there was: names are not given twice, so that logs stay true.
+    #[error("there is a key '{0}' already, or it was revoked: give another name")]
+    NameTaken(String),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

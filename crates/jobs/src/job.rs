@@ -4,7 +4,7 @@ use impasto_recipe::{Fingerprint, ProgressEntry, Recipe};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, BlobKey, JobId, Status};
+use crate::{Attempt, BlobKey, Client, Delivery, JobId, Priority, Status, Terms};
 
 /// A request to stylise, whose images are in the blob store already.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct NewJob {
     /// What was done to the files to read them, in sentences for people. The job's notices begin with these; of very many, the
     /// last are summed up.
     pub notices: Vec<String>,
+    /// Whose it is, and how it is to be done.
+    pub terms: Terms,
 }
 
 /// A job as the store knows it at one moment.
@@ -33,6 +35,18 @@ pub struct NewJob {
 pub struct Job {
     /// Its name.
     pub id: JobId,
+    /// Whose it is.
+    pub client: Client,
+    /// Before and after whose it is done.
+    pub priority: Priority,
+    /// When it fails unless a worker has begun it by then.
+    pub start_by: Option<Timestamp>,
+    /// The address that is told of its end.
+    pub webhook: Option<String>,
+    /// What that was told, in the order of time; none in a list of jobs.
+    pub deliveries: Vec<Delivery>,
+    /// Previews saved so far: another number, another preview.
+    pub previews: u64,
     /// Where it stands.
     pub status: Status,
     /// A number that state changes, a request to cancel, progress entries and a restart from epoch 0 raise, and nothing
@@ -88,8 +102,12 @@ impl Job {
 
     /// Its stamp, as [`JobStore::stamps`](crate::JobStore::stamps) tells it.
     pub fn stamp(&self) -> Stamp {
-        let (revision, queue_position) = (self.revision, self.queue_position);
-        Stamp { revision, queue_position, has_begun: self.fingerprint.is_some() }
+        Stamp {
+            revision: self.revision,
+            queue_position: self.queue_position,
+            has_begun: self.fingerprint.is_some(),
+            previews: self.previews,
+        }
     }
 
     /// The progress entry made last.
@@ -116,6 +134,8 @@ pub struct Stamp {
     pub queue_position: Option<u64>,
     /// Whether it has its fingerprint, which no revision tells of.
     pub has_begun: bool,
+    /// Previews saved so far, which no revision tells of.
+    pub previews: u64,
 }
 
 /// Why a job failed.
@@ -132,4 +152,7 @@ pub struct JobError {
 impl JobError {
     /// The kind of the error of a job that worker after worker died of.
     pub const WORKER_CRASHED: &'static str = "worker_crashed";
+
+    /// The kind of the error of a job that no worker began in time.
+    pub const NOT_STARTED: &'static str = "not_started";
 }

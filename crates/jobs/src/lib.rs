@@ -6,8 +6,11 @@
 //! between the two leaves a blob that nobody names, which the [`Sweeper`] finds.
 #![forbid(unsafe_code)]
 
+mod api_key;
 mod blobs;
 mod claim;
+mod client;
+mod delivery;
 mod error;
 mod id;
 mod job;
@@ -19,11 +22,15 @@ mod sqlite;
 mod status;
 mod store;
 mod sweep;
+mod terms;
 mod worker_locks;
 
+pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
-pub use error::{CancelError, ClaimError, StoreError, SubmitError};
+pub use client::{Client, Sight};
+pub use delivery::{Delivery, DueDelivery, TryOutcome};
+pub use error::{CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
 pub use id::{Attempt, JobId};
 pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;
@@ -32,4 +39,5 @@ pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};
 pub use status::{Event, Status, UnknownStatus};
 pub use store::JobStore;
 pub use sweep::{Retention, SweepError, Sweeper, Swept};
+pub use terms::{Idempotency, Priority, QueueLimits, Submitted, Terms, UnknownPriority};
 pub use worker_locks::{WorkerLock, WorkerLocks};

@@ -11,8 +11,9 @@ use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
-    Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Job, JobError, JobId, JobPage, JobQuery, Lease, Losses,
-    NewJob, Stamp, Standing, Status, StoreError, SubmitError, WorkerName, sqlite::Sqlite,
+    ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Job, JobError, JobId,
+    JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
+    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -45,20 +46,22 @@ impl JobStore {
 
 /// What the API does.
 impl JobStore {
-    /// Puts `job` at the end of the queue, unless `most_queued` jobs wait already. Its blobs must be written.
+    /// Puts `job` into the queue, unless as many wait already as `limits` allows: behind those of a higher priority, and among
+    /// those of its own so that the clients take turns. Its blobs must be written. A request that its client has sent before,
+    /// as its idempotency key says, makes no other job.
     ///
     /// # Errors
-    /// [`SubmitError::QueueFull`], or when the database fails.
-    pub async fn submit(&self, job: NewJob, most_queued: u64) -> Result<Job, SubmitError> {
-        self.database.submit(job, most_queued).await
+    /// [`SubmitError`] says which.
+    pub async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
+        self.database.submit(job, limits).await
     }
 
-    /// The job `id`, or `None` if there is no such job.
+    /// The job `id`, or `None` if there is none that `sight` sees.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn find(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        self.database.find(id).await
+    pub async fn find(&self, id: JobId, sight: &Sight) -> Result<Option<Job>, StoreError> {
+        self.database.find(id, sight).await
     }
 
     /// The stamps of those of the jobs `ids` that there are. It is cheap to ask, and for many at once hardly dearer.
@@ -69,20 +72,21 @@ impl JobStore {
         self.database.stamps(ids).await
     }
 
-    /// The losses of the job `id` that come strictly after `after`, or `None` if there is no such job.
+    /// The losses of the job `id` that come strictly after `after`, or `None` if there is no such job that `sight`
+    /// sees.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn losses(&self, id: JobId, after: Position) -> Result<Option<Losses>, StoreError> {
-        self.database.losses(id, after).await
+    pub async fn losses(&self, id: JobId, sight: &Sight, after: Position) -> Result<Option<Losses>, StoreError> {
+        self.database.losses(id, sight, after).await
     }
 
-    /// A page of the list of jobs.
+    /// A page of the list of the jobs that `sight` sees.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
-        self.database.list(query).await
+    pub async fn list(&self, query: &JobQuery, sight: &Sight) -> Result<JobPage, StoreError> {
+        self.database.list(query, sight).await
     }
 
     /// Asks for the job `id` to stop: a queued one is canceled at once, a running one when its worker hears of it. To
@@ -90,8 +94,8 @@ impl JobStore {
     ///
     /// # Errors
     /// [`CancelError::NotFound`], [`CancelError::Finished`], or when the database fails.
-    pub async fn request_cancel(&self, id: JobId) -> Result<Job, CancelError> {
-        self.database.request_cancel(id).await
+    pub async fn request_cancel(&self, id: JobId, sight: &Sight) -> Result<Job, CancelError> {
+        self.database.request_cancel(id, sight).await
     }
 
     /// Forgets the job `id`; returns whether there was one. The worker of a running one finds its claim lost at its next
@@ -99,8 +103,8 @@ impl JobStore {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
-        self.database.delete(id).await
+    pub async fn delete(&self, id: JobId, sight: &Sight) -> Result<bool, StoreError> {
+        self.database.delete(id, sight).await
     }
 
     /// How many jobs are in each status; every status is named.
@@ -109,6 +113,137 @@ impl JobStore {
     /// When the database fails.
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
         self.database.counts().await
+    }
+}
+
+/// Who may use the API.
+impl JobStore {
+    /// Whether there are keys, or were: where one was ever made, the API takes no request without one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_keys(&self) -> Result<bool, StoreError> {
+        self.database.has_keys().await
+    }
+
+    /// Keeps a key.
+    ///
+    /// # Errors
+    /// [`NewKeyError::NameTaken`], or when the database fails.
+    pub async fn add_key(&self, key: &ApiKey) -> Result<(), NewKeyError> {
+        self.database.add_key(key).await
+    }
+
+    /// The key `id`, revoked or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.database.find_key(id).await
+    }
+
+    /// Every key, revoked or not, the oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.database.list_keys().await
+    }
+
+    /// Revokes the key that is called `name`, or has this id, and ends its sessions; `None` if there is none. To revoke it
+    /// again changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_key(&self, name: &str) -> Result<Option<ApiKey>, StoreError> {
+        self.database.revoke_key(name).await
+    }
+
+    /// Writes down that the key was used now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touch_key(&self, id: &KeyId) -> Result<(), StoreError> {
+        self.database.touch_key(id).await
+    }
+
+    /// Begins a session of the key `key`, whose cookie has the SHA-256 `hash`, until `expires_at`; forgets those that are over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_session(&self, hash: &str, key: &KeyId, expires_at: Timestamp) -> Result<(), StoreError> {
+        self.database.begin_session(hash, key, expires_at).await
+    }
+
+    /// The key of the session whose cookie has the SHA-256 `hash`, unless the session is over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_key(&self, hash: &str) -> Result<Option<ApiKey>, StoreError> {
+        self.database.session_key(hash).await
+    }
+
+    /// Ends a session; one that is over is fine.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_session(&self, hash: &str) -> Result<(), StoreError> {
+        self.database.end_session(hash).await
+    }
+
+    /// Counts bytes that `client` has uploaded now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError> {
+        self.database.count_uploaded(client, bytes).await
+    }
+
+    /// The bytes that `client` has uploaded today, in UTC.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn uploaded_today(&self, client: &Client) -> Result<u64, StoreError> {
+        self.database.uploaded_today(client).await
+    }
+}
+
+/// What is told to webhooks. A message is written in the transaction that ends its job.
+impl JobStore {
+    /// Takes up to `most` messages that are due. Nobody else takes one of them within `lease`; one whose outcome is not written
+    /// down by then is due again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_due_deliveries(&self, most: u32, lease: Duration) -> Result<Vec<DueDelivery>, StoreError> {
+        self.database.take_due_deliveries(most, lease).await
+    }
+
+    /// Writes down what came of a try.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_delivery(&self, id: &str, outcome: &TryOutcome) -> Result<(), StoreError> {
+        self.database.record_delivery(id, outcome).await
+    }
+}
+
+/// What passes with time.
+impl JobStore {
+    /// Fails the jobs that no worker has begun in time; returns how many there were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn fail_unstarted(&self) -> Result<u64, StoreError> {
+        self.database.fail_unstarted().await
+    }
+
+    /// Forgets idempotency keys that are older than a day, sessions that are over, and uploads of days that are past.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_what_is_past(&self) -> Result<(), StoreError> {
+        self.database.forget_what_is_past().await
     }
 }
 

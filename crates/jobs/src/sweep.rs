@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{BlobError, BlobKey, BlobStore, JobId, JobStore, Status, StoreError, blobs::StoredBlob};
+use crate::{BlobError, BlobKey, BlobStore, JobId, JobStore, Sight, Status, StoreError, blobs::StoredBlob};
 
 /// For how long, and how many, finished jobs are kept with their pictures; `None` sets no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Sweeper {
         let stored = self.blobs.list().await?;
         let expired = self.expired(&stored).await?;
         for &job in &expired {
-            self.jobs.delete(job).await?;
+            self.jobs.delete(job, &Sight::All).await?;
             self.blobs.delete_job(job).await?;
         }
         let litter = self.delete_unnamed(&stored).await? + self.delete_leftovers().await?;

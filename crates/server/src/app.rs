@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
-use impasto_jobs::{BlobStore, Job, JobId, JobStore};
+use impasto_jobs::{BlobStore, Job, JobId, JobStore, Sight};
 use impasto_recipe::{Precision, vgg::Architecture};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
@@ -79,9 +79,9 @@ pub(crate) struct App {
 pub(crate) type Shared = Arc<App>;
 
 impl App {
-    /// The job `id`, which has to be there.
-    pub async fn find_job(&self, id: JobId) -> Result<Job, Problem> {
-        self.jobs.find(id).await?.ok_or_else(|| Problem::no_such_job(&id))
+    /// The job `id`, which has to be there, and seen.
+    pub async fn find_job(&self, id: JobId, sight: &Sight) -> Result<Job, Problem> {
+        self.jobs.find(id, sight).await?.ok_or_else(|| Problem::no_such_job(&id))
     }
 
     /// What `auto` means; the network that is always there, where nobody has said.

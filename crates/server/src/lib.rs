@@ -6,6 +6,7 @@
 
 mod app;
 mod bounds;
+mod caller;
 mod compression;
 mod conditional;
 mod docs;

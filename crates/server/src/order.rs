@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use impasto_jobs::{BlobKey, JobId, NewJob};
+use impasto_jobs::{BlobKey, JobId, NewJob, Terms};
 use impasto_picture::{DecodeLimits, Inspected};
 use impasto_recipe::{Alpha, Inputs, OptionError, Options, Precision, Recipe};
 
 use crate::{
     app::{App, BackboneInfo},
+    caller::Caller,
     initial::{self, INITIAL_JOB},
     pictures,
     problem::Problem,
@@ -59,13 +60,13 @@ struct Seen {
 }
 
 /// The job that the form `order` asks for under the name `id`.
-pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
+pub(crate) async fn resolve(app: &App, caller: &Caller, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
     if let Some(from) = order.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";
             return Err(OptionError::new(INITIAL_JOB, why).into());
         }
-        order.add(Role::Initial, initial::copy_result(app, from, id).await?);
+        order.add(Role::Initial, initial::copy_result(app, caller, from, id).await?);
     }
     let seen = look_at(app, &order).await?;
     let size_of = |role| seen.iter().find(|seen| seen.place.role == role).map(|seen| seen.inspected.size);
@@ -94,6 +95,7 @@ pub(crate) async fn resolve(app: &App, id: JobId, mut order: Order) -> Result<Ne
         initial: files(Role::Initial).pop(),
         notices: sent.flat_map(|seen| notices_of(seen, &recipe)).collect(),
         recipe,
+        terms: Terms { client: caller.client().clone(), ..Terms::default() },
     })
 }
 

@@ -252,6 +252,9 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::QueueFull { .. } => Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY),
+            SubmitError::OwnQueueFull { .. } | SubmitError::OtherRequest => {
+                Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY)
+            }
             SubmitError::Store(error) => error.into(),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use impasto_jobs::{Job, JobId, Stamp};
+use impasto_jobs::{Client, Job, JobId, Sight, Stamp};
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::{app::App, compression, problem::Problem, view::JobView, watcher};
@@ -19,6 +19,7 @@ pub(crate) struct RenderedJob {
     pub body: Bytes,
     /// The body for those who take gzip, once somebody has; `None` where it is not worth it.
     compressed: OnceLock<Option<Bytes>>,
+    client: Client,
     pub revision: u64,
     pub is_finished: bool,
     /// Seconds after which to ask again; `None` once the job has ended.
@@ -27,11 +28,11 @@ pub(crate) struct RenderedJob {
 
 impl RenderedJob {
     pub fn of(job: Job) -> Result<Self, Problem> {
-        let is_finished = job.status.is_finished();
+        let (is_finished, client) = (job.status.is_finished(), job.client.clone());
         let view = JobView::from(job);
         let body = serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?.into();
         let (revision, retry_after) = (view.revision(), view.retry_after());
-        Ok(Self { body, compressed: OnceLock::new(), revision, is_finished, retry_after })
+        Ok(Self { body, compressed: OnceLock::new(), client, revision, is_finished, retry_after })
     }
 
     /// The body in gzip, made once for all who ask; `None` where it is not worth it.
@@ -61,13 +62,18 @@ impl Default for RenderedJobs {
     }
 }
 
-/// The job `id` as it is now.
-pub(crate) async fn job(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
+/// The job `id` as it is now, if `sight` sees it.
+pub(crate) async fn job(app: &App, id: JobId, sight: &Sight) -> Result<Arc<RenderedJob>, Problem> {
+    let job = whosever(app, id).await?;
+    if sight.sees(&job.client) { Ok(job) } else { Err(Problem::no_such_job(&id)) }
+}
+
+async fn whosever(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
     let stamp = watcher::stamp(app, id).await?;
     match app.rendered.0.get_value_or_guard_async(&(id, stamp)).await {
         Ok(rendered) => Ok(rendered),
         Err(guard) => {
-            let job = app.find_job(id).await?;
+            let job = app.find_job(id, &Sight::All).await?;
             // It may have changed since its stamp was told. Then it is not what the next one with that stamp is to see.
             let is_current = job.stamp() == stamp;
             let rendered = Arc::new(RenderedJob::of(job)?);

@@ -156,12 +156,14 @@ impl Sqlite {
         preview: &BlobKey,
     ) -> Result<Vec<BlobKey>, ClaimError> {
         let mut held = self.hold(claim).await?;
-        sqlx::query("UPDATE jobs SET checkpoint = ?, preview = ?, crashes = 0 WHERE number = ?")
-            .bind(checkpoint.as_str())
-            .bind(preview.as_str())
-            .bind(held.job.number)
-            .execute(&mut *held.transaction)
-            .await?;
+        sqlx::query(
+            "UPDATE jobs SET checkpoint = ?, preview = ?, previews = previews + 1, crashes = 0 WHERE number = ?",
+        )
+        .bind(checkpoint.as_str())
+        .bind(preview.as_str())
+        .bind(held.job.number)
+        .execute(&mut *held.transaction)
+        .await?;
         held.transaction.commit().await?;
         let before = [held.job.checkpoint, held.job.preview];
         Ok(before.into_iter().flatten().filter(|blob| blob != checkpoint && blob != preview).collect())
@@ -230,6 +232,7 @@ fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
         style_masks: json(row, "style_masks")?,
         initial: optional_blob(row, "initial")?,
         checkpoint: optional_blob(row, "checkpoint")?,
+        request: row.try_get("request")?,
     })
 }
 

@@ -15,24 +15,26 @@ use super::{
     rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
 use crate::{
-    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, Stamp, Status, StoreError,
-    SubmitError,
+    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, QueueLimits, Sight, Stamp,
+    Status, StoreError, SubmitError, Submitted,
 };
 
 impl Sqlite {
-    pub(crate) async fn submit(&self, job: NewJob, most_queued: u64) -> Result<Job, SubmitError> {
+    pub(crate) async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
         let mut transaction = self.write().await?;
         let queued: u64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = ?")
             .bind(Text(Status::Queued))
             .fetch_one(&mut *transaction)
             .await?;
-        if queued >= most_queued {
+        if queued >= limits.all {
             transaction.roll_back().await?;
-            return Err(SubmitError::QueueFull { limit: most_queued });
+            return Err(SubmitError::QueueFull { limit: limits.all });
         }
         let statement = "
-            INSERT INTO jobs (id, status, created_at, recipe, notices, content, styles, masks, style_masks, initial)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            INSERT INTO jobs (
+                id, status, created_at, recipe, notices, content, styles, masks, style_masks, initial,
+                client, priority, webhook, request
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         sqlx::query(statement)
             .bind(Text(job.id))
             .bind(Text(Status::Queued))
@@ -44,23 +46,27 @@ impl Sqlite {
             .bind(Json(&job.masks))
             .bind(Json(&job.style_masks))
             .bind(job.initial.as_ref().map(BlobKey::as_str))
+            .bind(job.terms.client.as_str())
+            .bind(job.terms.priority.rank())
+            .bind(job.terms.webhook)
+            .bind(job.terms.request)
             .execute(&mut *transaction)
             .await?;
         let submitted = fetch_job(&mut transaction, job.id).await?;
         transaction.commit().await?;
-        Ok(submitted.ok_or(sqlx::Error::RowNotFound)?)
+        Ok(Submitted::New(submitted.ok_or(sqlx::Error::RowNotFound)?))
     }
 
-    pub(crate) async fn find(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+    pub(crate) async fn find(&self, id: JobId, sight: &Sight) -> Result<Option<Job>, StoreError> {
         let mut transaction = self.read().await?;
         let found = fetch_job(&mut transaction, id).await?;
         transaction.commit().await?;
-        Ok(found)
+        Ok(found.filter(|job| sight.sees(&job.client)))
     }
 
     pub(crate) async fn stamps(&self, ids: &[JobId]) -> Result<HashMap<JobId, Stamp>, StoreError> {
         let select = "
-            SELECT id, number, status, revision, fingerprint IS NOT NULL AS has_begun FROM jobs
+            SELECT id, number, status, revision, fingerprint IS NOT NULL AS has_begun, previews FROM jobs
             WHERE id IN (SELECT value FROM json_each(?))";
         let rows = sqlx::query(select).bind(Json(ids)).fetch_all(&self.reader).await?;
         // The queue is counted once, however many of its jobs are asked for.
@@ -76,8 +82,13 @@ impl Sqlite {
             } else {
                 None
             };
-            let (revision, has_begun) = (row.try_get("revision")?, row.try_get("has_begun")?);
-            stamps.insert(text(&row, "id")?, Stamp { revision, queue_position, has_begun });
+            let stamp = Stamp {
+                revision: row.try_get("revision")?,
+                queue_position,
+                has_begun: row.try_get("has_begun")?,
+                previews: row.try_get("previews")?,
+            };
+            stamps.insert(text(&row, "id")?, stamp);
         }
         Ok(stamps)
     }
@@ -88,12 +99,14 @@ impl Sqlite {
         select.bind(Text(Status::Queued)).fetch_all(&self.reader).await
     }
 
-    pub(crate) async fn losses(&self, id: JobId, after: Position) -> Result<Option<Losses>, StoreError> {
+    pub(crate) async fn losses(&self, id: JobId, sight: &Sight, after: Position) -> Result<Option<Losses>, StoreError> {
         let mut transaction = self.read().await?;
-        let job: Option<(i64, u64)> = sqlx::query_as("SELECT number, revision FROM jobs WHERE id = ?")
-            .bind(Text(id))
-            .fetch_optional(&mut *transaction)
-            .await?;
+        let job: Option<(i64, u64)> =
+            sqlx::query_as("SELECT number, revision FROM jobs WHERE id = ?1 AND client = coalesce(?2, client)")
+                .bind(Text(id))
+                .bind(sight.only())
+                .fetch_optional(&mut *transaction)
+                .await?;
         let Some((number, revision)) = job else {
             transaction.roll_back().await?;
             return Ok(None);
@@ -111,12 +124,15 @@ impl Sqlite {
         Ok(Some(Losses { revision, entries }))
     }
 
-    pub(crate) async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+    pub(crate) async fn list(&self, query: &JobQuery, sight: &Sight) -> Result<JobPage, StoreError> {
         let limit = query.limit.max(1);
         let mut select = QueryBuilder::new(SELECT_JOBS);
         select.push(" WHERE number < ").push_bind(query.cursor.map_or(i64::MAX, |Cursor(number)| number));
         if let Some(status) = query.status {
             select.push(" AND status = ").push_bind(Text(status));
+        }
+        if let Some(client) = sight.only() {
+            select.push(" AND client = ").push_bind(client);
         }
         // One more than is shown tells whether there is a next page.
         select.push(" ORDER BY number DESC LIMIT ").push_bind(i64::from(limit) + 1);
@@ -129,9 +145,12 @@ impl Sqlite {
         Ok(JobPage { jobs: found.into_iter().map(|(_, job)| job).collect(), next })
     }
 
-    pub(crate) async fn request_cancel(&self, id: JobId) -> Result<Job, CancelError> {
+    pub(crate) async fn request_cancel(&self, id: JobId, sight: &Sight) -> Result<Job, CancelError> {
         let mut transaction = self.write().await?;
-        let found = sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(Text(id)).fetch_optional(&mut *transaction);
+        let found = sqlx::query("SELECT * FROM jobs WHERE id = ?1 AND client = coalesce(?2, client)")
+            .bind(Text(id))
+            .bind(sight.only())
+            .fetch_optional(&mut *transaction);
         let Some(row) = found.await? else {
             transaction.roll_back().await?;
             return Err(CancelError::NotFound(id));
@@ -157,8 +176,12 @@ impl Sqlite {
         canceled.ok_or(CancelError::NotFound(id))
     }
 
-    pub(crate) async fn delete(&self, id: JobId) -> Result<bool, StoreError> {
-        let deleted = sqlx::query("DELETE FROM jobs WHERE id = ?").bind(Text(id)).execute(&self.writer).await?;
+    pub(crate) async fn delete(&self, id: JobId, sight: &Sight) -> Result<bool, StoreError> {
+        let deleted = sqlx::query("DELETE FROM jobs WHERE id = ?1 AND client = coalesce(?2, client)")
+            .bind(Text(id))
+            .bind(sight.only())
+            .execute(&self.writer)
+            .await?;
         Ok(deleted.rows_affected() > 0)
     }
 

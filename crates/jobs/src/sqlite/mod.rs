@@ -4,19 +4,22 @@
 //! lock, so that nothing comes between the two, in whatever process.
 
 mod claims;
+mod deliveries;
 mod ending;
 mod jobs;
+mod keys;
 mod open;
 mod retention;
 mod rows;
 mod take_back;
+mod time;
 mod transaction;
 
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use transaction::Transaction;
 
-use crate::{CancelError, ClaimError, StoreError, SubmitError};
+use crate::{CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
 
 /// The connections to the file.
 #[derive(Debug, Clone)]
@@ -70,6 +73,12 @@ impl From<sqlx::Error> for CancelError {
 }
 
 impl From<sqlx::Error> for ClaimError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for NewKeyError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
     }

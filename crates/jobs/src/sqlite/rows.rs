@@ -12,7 +12,7 @@ use sqlx::{
     types::{Json, Text},
 };
 
-use crate::{Attempt, BlobKey, Job, JobId};
+use crate::{Attempt, BlobKey, Client, Job, JobId, Priority};
 
 /// All that is known of jobs; a condition follows.
 pub(super) const SELECT_JOBS: &str = "
@@ -47,6 +47,12 @@ pub(super) async fn fetch_job(connection: &mut SqliteConnection, id: JobId) -> R
 fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
     let job = Job {
         id: text(row, "id")?,
+        client: Client::named(row.try_get("client")?),
+        priority: priority(row)?,
+        start_by: optional_time(row, "start_by")?,
+        webhook: row.try_get("webhook")?,
+        deliveries: Vec::new(),
+        previews: row.try_get("previews")?,
         status: text(row, "status")?,
         revision: row.try_get("revision")?,
         created_at: time("created_at", row.try_get("created_at")?)?,
@@ -148,6 +154,12 @@ pub(super) fn optional_json<T: DeserializeOwned>(row: &SqliteRow, column: &str) 
 
 pub(super) fn optional_blob(row: &SqliteRow, column: &str) -> Result<Option<BlobKey>, sqlx::Error> {
     Ok(row.try_get::<Option<String>, _>(column)?.map(BlobKey::named))
+}
+
+fn priority(row: &SqliteRow) -> Result<Priority, sqlx::Error> {
+    let rank: u8 = row.try_get("priority")?;
+    let unknown = || sqlx::Error::ColumnDecode { index: "priority".to_owned(), source: format!("{rank}").into() };
+    Priority::ALL.into_iter().find(|priority| priority.rank() == rank).ok_or_else(unknown)
 }
 
 fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {

@@ -1,6 +1,6 @@
 //! A claim from its beginning to its end, and after it is lost.
 
-use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobStore, Status};
+use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobStore, Sight, Status};
 
 use crate::common::{TestStore, entry, fingerprint, recipe, succeed};
 
@@ -118,9 +118,9 @@ async fn revisions_rise_with_states_and_progress_and_nothing_else() {
     assert_eq!(revision().await, 6, "handed back");
     let claim = test.claim().await.key;
     assert_eq!(revision().await, 7, "claimed again");
-    test.store.request_cancel(id).await.unwrap();
+    test.store.request_cancel(id, &Sight::All).await.unwrap();
     assert_eq!(revision().await, 8, "asked to stop");
-    test.store.request_cancel(id).await.unwrap();
+    test.store.request_cancel(id, &Sight::All).await.unwrap();
     assert_eq!(revision().await, 8, "asked again");
     test.store.cancel(&claim).await.unwrap();
     assert_eq!(revision().await, 9, "canceled");
@@ -197,7 +197,7 @@ async fn a_worker_that_lost_its_claim_changes_nothing() {
     }
     assert_eq!(test.find(late.job).await, finished);
 
-    test.store.delete(late.job).await.unwrap();
+    test.store.delete(late.job, &Sight::All).await.unwrap();
     assert_all_refused(&test.store, &holder).await;
 }
 
@@ -205,6 +205,6 @@ async fn a_worker_that_lost_its_claim_changes_nothing() {
 async fn a_deleted_job_is_lost_to_its_worker() {
     let test = TestStore::new().await;
     let claim = test.running().await;
-    test.store.delete(claim.job).await.unwrap();
+    test.store.delete(claim.job, &Sight::All).await.unwrap();
     assert_all_refused(&test.store, &claim).await;
 }

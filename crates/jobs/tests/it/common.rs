@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use impasto_jobs::{
-    Blame, BlobKey, Claim, ClaimError, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, WorkerLocks, WorkerName,
+    Blame, BlobKey, Claim, ClaimError, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, QueueLimits, Sight, Terms,
+    WorkerLocks, WorkerName,
 };
 use impasto_recipe::{Fingerprint, Inputs, Limits, Options, ProgressEntry, Recipe, Size};
 use tempfile::TempDir;
@@ -15,7 +16,7 @@ pub const LONG: Duration = Duration::from_secs(3600);
 /// A lease that has run out when it begins.
 pub const LAPSED: Duration = Duration::ZERO;
 /// More jobs than any test queues.
-pub const NO_LIMIT: u64 = 1_000_000;
+pub const NO_LIMIT: &QueueLimits = &QueueLimits { all: 1_000_000, own: 1_000_000 };
 /// More crashes than any test counts.
 pub const ANY_CRASHES: Blame = Blame::Job { most_crashes: 1000 };
 
@@ -53,7 +54,7 @@ impl TestStore {
     }
 
     pub async fn submit(&self) -> JobId {
-        self.store.submit(new_job(), NO_LIMIT).await.unwrap().id
+        self.store.submit(new_job(), NO_LIMIT).await.unwrap().into_job().id
     }
 
     pub async fn claim(&self) -> Claim {
@@ -67,7 +68,7 @@ impl TestStore {
     }
 
     pub async fn find(&self, id: JobId) -> Job {
-        self.store.find(id).await.unwrap().expect("the job is there")
+        self.store.find(id, &Sight::All).await.unwrap().expect("the job is there")
     }
 }
 
@@ -87,6 +88,7 @@ pub fn new_job() -> NewJob {
         style_masks: vec![BlobKey::style_mask(id, 1), BlobKey::style_mask(id, 2)],
         initial: Some(BlobKey::initial(id)),
         notices: Vec::new(),
+        terms: Terms::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A full disk, on which SQLite ends transactions by itself.
 
-use impasto_jobs::{JobQuery, Status, SubmitError};
+use impasto_jobs::{JobQuery, Sight, Status, SubmitError};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, new_job, worker};
 
@@ -26,7 +26,10 @@ async fn a_full_disk_is_forgotten_once_there_is_room() {
         test.store.record_progress(&claim, &entry(1, 1)).await.unwrap();
         test.submit().await;
     }
-    assert_eq!(test.store.list(&JobQuery { limit: 9, ..JobQuery::default() }).await.unwrap().jobs.len(), 4);
+    assert_eq!(
+        test.store.list(&JobQuery { limit: 9, ..JobQuery::default() }, &Sight::All).await.unwrap().jobs.len(),
+        4
+    );
 }
 
 #[tokio::test]
@@ -36,7 +39,7 @@ async fn what_failed_halfway_is_not_done_by_halves() {
     let faults = test.full_disk().await;
     faults.begin().await;
     assert!(test.store.claim(&worker("one"), LONG).await.is_err());
-    assert!(test.store.request_cancel(id).await.is_err());
+    assert!(test.store.request_cancel(id, &Sight::All).await.is_err());
     faults.end().await;
     let job = test.find(id).await;
     assert_eq!((job.status, job.revision, job.attempt.0), (Status::Queued, 1, 0));

@@ -1,6 +1,6 @@
 //! What a job tells of its losses, and what is told when all of them are asked for.
 
-use impasto_jobs::{Job, JobId, Losses};
+use impasto_jobs::{Job, JobId, Losses, Sight};
 use impasto_recipe::{Position, ProgressEntry};
 
 use crate::common::{TestStore, entry};
@@ -59,8 +59,8 @@ async fn all_losses_after_a_place_are_told_in_order() {
     let job = job_with(&test, all.iter().rev().copied()).await;
     let revision = test.find(job).await.revision;
     for (stage, epoch, first) in [(1, 0, 0), (0, 99, 0), (1, 10, 1), (1, 19, 1), (1, 20, 2), (2, 5, 3), (2, 15, 4)] {
-        let losses = test.store.losses(job, Position { stage, epoch }).await.unwrap();
+        let losses = test.store.losses(job, &Sight::All, Position { stage, epoch }).await.unwrap();
         assert_eq!(losses, Some(Losses { revision, entries: all[first..].to_vec() }), "{stage}.{epoch}");
     }
-    assert_eq!(test.store.losses(JobId::new(), Position::START).await.unwrap(), None);
+    assert_eq!(test.store.losses(JobId::new(), &Sight::All, Position::START).await.unwrap(), None);
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use impasto_jobs::{JobQuery, JobStore, Status, SubmitError};
+use impasto_jobs::{JobQuery, JobStore, QueueLimits, Sight, Status, SubmitError};
 
 use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
 
@@ -61,7 +61,7 @@ async fn a_queue_is_never_fuller_than_allowed() {
         let store = test.opened_again().await;
         for _ in 0..6 {
             let store = store.clone();
-            clients.push(tokio::spawn(async move { store.submit(new_job(), LIMIT).await }));
+            clients.push(tokio::spawn(async move { store.submit(new_job(), &QueueLimits::of_all(LIMIT)).await }));
         }
     }
     let mut taken = 0;
@@ -79,7 +79,7 @@ async fn a_queue_is_never_fuller_than_allowed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lapsed_job_is_taken_back_once() {
     let test = TestStore::new().await;
-    test.store.submit(new_job(), NO_LIMIT).await.unwrap();
+    test.store.submit(new_job(), NO_LIMIT).await.unwrap().into_job();
     let claim = test.store.claim(&worker("silent"), LAPSED).await.unwrap().unwrap();
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
@@ -107,11 +107,13 @@ async fn what_is_dropped_halfway_is_done_or_not_and_holds_up_nobody() {
             assert!(other.find(job.id).await.unwrap().is_some());
         }
         let _ = tokio::time::timeout(patience, test.store.claim(&worker("hasty"), LONG)).await;
-        let _ = tokio::time::timeout(patience, test.store.list(&JobQuery { limit: 9, ..JobQuery::default() })).await;
+        let _ =
+            tokio::time::timeout(patience, test.store.list(&JobQuery { limit: 9, ..JobQuery::default() }, &Sight::All))
+                .await;
     }
     let before: u64 = other.counts().await.unwrap().iter().map(|(_, count)| count).sum();
-    other.submit(new_job(), NO_LIMIT).await.unwrap();
-    test.store.submit(new_job(), NO_LIMIT).await.unwrap();
+    other.submit(new_job(), NO_LIMIT).await.unwrap().into_job();
+    test.store.submit(new_job(), NO_LIMIT).await.unwrap().into_job();
     let after: u64 = other.counts().await.unwrap().iter().map(|(_, count)| count).sum();
     assert!(after >= before + 2);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, NewJob, Status};
+use impasto_jobs::{Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, NewJob, Sight, Status};
 use proptest::prelude::*;
 
 use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, succeed, worker};
@@ -127,7 +127,7 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
     match step {
         Step::Submit => {
             let new = NewJob { notices: vec!["content: turned upright".to_owned()], ..new_job() };
-            let id = store.submit(new.clone(), NO_LIMIT).await.unwrap().id;
+            let id = store.submit(new.clone(), NO_LIMIT).await.unwrap().into_job().id;
             model.jobs.push(ModelJob {
                 id,
                 new,
@@ -174,7 +174,7 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
         }
         Step::RequestCancel { job } => {
             let Some(id) = model.pick_job(job) else { return };
-            let outcome = store.request_cancel(id).await;
+            let outcome = store.request_cancel(id, &Sight::All).await;
             let job = model.jobs.iter_mut().find(|job| job.id == id && !job.status.is_finished());
             assert_eq!(outcome.is_ok(), job.is_some());
             match job {
@@ -189,7 +189,7 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
         Step::Delete { job } => {
             let Some(id) = model.pick_job(job) else { return };
             let there = model.jobs.iter().any(|job| job.id == id);
-            assert_eq!(store.delete(id).await.unwrap(), there);
+            assert_eq!(store.delete(id, &Sight::All).await.unwrap(), there);
             model.jobs.retain(|job| job.id != id);
             model.deleted.push(id);
         }
@@ -245,7 +245,7 @@ fn imagine(job: &mut ModelJob, write: Write) {
 
 async fn assert_alike(test: &TestStore, model: &Model) {
     let query = impasto_jobs::JobQuery { status: None, limit: u32::from(u16::MAX), cursor: None };
-    let mut jobs = test.store.list(&query).await.unwrap().jobs;
+    let mut jobs = test.store.list(&query, &Sight::All).await.unwrap().jobs;
     jobs.reverse();
     assert_eq!(jobs.len(), model.jobs.len());
     let mut queued = 0;

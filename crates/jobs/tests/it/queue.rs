@@ -1,6 +1,6 @@
 //! Submitting, looking, listing, deleting, opening.
 
-use impasto_jobs::{Attempt, Cursor, Job, JobId, JobQuery, JobStore, NewJob, Status, SubmitError};
+use impasto_jobs::{Attempt, Cursor, Job, JobId, JobQuery, JobStore, NewJob, QueueLimits, Sight, Status, SubmitError};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, worker};
 
@@ -16,7 +16,7 @@ fn ids(jobs: &[impasto_jobs::Job]) -> Vec<JobId> {
 async fn a_submitted_job_is_found_as_it_was_submitted() {
     let test = TestStore::new().await;
     let new = NewJob { notices: vec!["content: turned upright".to_owned()], ..new_job() };
-    let submitted = test.store.submit(new.clone(), NO_LIMIT).await.unwrap();
+    let submitted = test.store.submit(new.clone(), NO_LIMIT).await.unwrap().into_job();
     assert_eq!(test.find(new.id).await, submitted);
     assert_eq!((submitted.recipe, submitted.notices), (new.recipe, new.notices));
     assert_eq!((submitted.masks, submitted.style_masks), (new.masks, new.style_masks));
@@ -32,10 +32,10 @@ async fn a_submitted_job_is_found_as_it_was_submitted() {
 async fn what_is_not_there_is_not_found() {
     let test = TestStore::new().await;
     let nobody = JobId::new();
-    assert_eq!(test.store.find(nobody).await.unwrap(), None);
-    assert!(!test.store.delete(nobody).await.unwrap());
+    assert_eq!(test.store.find(nobody, &Sight::All).await.unwrap(), None);
+    assert!(!test.store.delete(nobody, &Sight::All).await.unwrap());
     assert_eq!(test.store.claim(&worker("one"), LONG).await.unwrap(), None);
-    assert_eq!(test.store.list(&page(10, None)).await.unwrap().jobs, []);
+    assert_eq!(test.store.list(&page(10, None), &Sight::All).await.unwrap().jobs, []);
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn the_queue_is_served_in_order_and_positions_follow() {
     assert_eq!(positions().await, [Some(1), Some(2), Some(3)]);
     assert_eq!(test.claim().await.key.job, jobs[0]);
     assert_eq!(positions().await, [None, Some(1), Some(2)]);
-    test.store.request_cancel(jobs[1]).await.unwrap();
+    test.store.request_cancel(jobs[1], &Sight::All).await.unwrap();
     assert_eq!(positions().await, [None, None, Some(1)]);
 }
 
@@ -60,19 +60,19 @@ async fn the_queue_is_served_in_order_and_positions_follow() {
 async fn a_full_queue_takes_no_more_until_one_is_claimed() {
     let test = TestStore::new().await;
     for _ in 0..2 {
-        test.store.submit(new_job(), 2).await.unwrap();
+        test.store.submit(new_job(), &QueueLimits::of_all(2)).await.unwrap();
     }
-    let refused = test.store.submit(new_job(), 2).await.unwrap_err();
+    let refused = test.store.submit(new_job(), &QueueLimits::of_all(2)).await.unwrap_err();
     assert!(matches!(refused, SubmitError::QueueFull { limit: 2 }), "{refused}");
     test.claim().await;
-    test.store.submit(new_job(), 2).await.unwrap();
+    test.store.submit(new_job(), &QueueLimits::of_all(2)).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_id_is_taken_once() {
     let test = TestStore::new().await;
     let job = new_job();
-    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap().into_job();
     assert!(matches!(test.store.submit(job, NO_LIMIT).await, Err(SubmitError::Store(_))));
 }
 
@@ -85,15 +85,15 @@ async fn lists_go_from_the_newest_on_and_a_cursor_stays_where_it_is() {
     }
     submitted.reverse();
 
-    let first = test.store.list(&page(2, None)).await.unwrap();
+    let first = test.store.list(&page(2, None), &Sight::All).await.unwrap();
     assert_eq!(ids(&first.jobs), submitted[..2]);
     // Neither new jobs nor the disappearance of the one that the cursor came from move it.
     test.submit().await;
-    test.store.delete(submitted[1]).await.unwrap();
+    test.store.delete(submitted[1], &Sight::All).await.unwrap();
     let cursor = first.next.expect("there is more").to_string().parse().unwrap();
-    let second = test.store.list(&page(2, Some(cursor))).await.unwrap();
+    let second = test.store.list(&page(2, Some(cursor)), &Sight::All).await.unwrap();
     assert_eq!(ids(&second.jobs), submitted[2..4]);
-    let last = test.store.list(&page(2, second.next)).await.unwrap();
+    let last = test.store.list(&page(2, second.next), &Sight::All).await.unwrap();
     assert_eq!(ids(&last.jobs), submitted[4..]);
     assert_eq!(last.next, None);
 }
@@ -102,10 +102,10 @@ async fn lists_go_from_the_newest_on_and_a_cursor_stays_where_it_is() {
 async fn a_page_that_ends_with_the_list_is_the_last() {
     let test = TestStore::new().await;
     let jobs = [test.submit().await, test.submit().await];
-    let only = test.store.list(&page(2, None)).await.unwrap();
+    let only = test.store.list(&page(2, None), &Sight::All).await.unwrap();
     assert_eq!((ids(&only.jobs), only.next), (vec![jobs[1], jobs[0]], None));
     // A limit of 0 counts as 1.
-    assert_eq!(test.store.list(&page(0, None)).await.unwrap().jobs.len(), 1);
+    assert_eq!(test.store.list(&page(0, None), &Sight::All).await.unwrap().jobs.len(), 1);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn lists_can_be_of_one_status_and_tell_how_far_jobs_have_come() {
     test.store.record_progress(&claim, &entry(1, 10)).await.unwrap();
     let of = async |status| {
         let query = JobQuery { status: Some(status), limit: 10, cursor: None };
-        test.store.list(&query).await.unwrap().jobs
+        test.store.list(&query, &Sight::All).await.unwrap().jobs
     };
     assert_eq!(ids(&of(Status::Queued).await), [waiting]);
     let running = of(Status::Running).await;
@@ -147,13 +147,13 @@ async fn counts_name_every_status() {
 async fn a_deleted_job_takes_its_losses_with_it() {
     let test = TestStore::new().await;
     let job = new_job();
-    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap().into_job();
     let claim = test.claim().await.key;
     test.store.record_progress(&claim, &entry(1, 10)).await.unwrap();
-    assert!(test.store.delete(job.id).await.unwrap());
-    assert!(!test.store.delete(job.id).await.unwrap());
+    assert!(test.store.delete(job.id, &Sight::All).await.unwrap());
+    assert!(!test.store.delete(job.id, &Sight::All).await.unwrap());
     // Submitted anew under the same id, it has none of them.
-    assert_eq!(test.store.submit(job, NO_LIMIT).await.unwrap().losses, []);
+    assert_eq!(test.store.submit(job, NO_LIMIT).await.unwrap().into_job().losses, []);
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn stamps_tell_what_changes() {
         ids.push(test.submit().await);
     }
     let claim = test.claim().await.key;
-    test.store.request_cancel(ids[2]).await.unwrap();
+    test.store.request_cancel(ids[2], &Sight::All).await.unwrap();
     test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
     let unknown = JobId::new();
     let stamps = test.store.stamps(&[&ids[..], &[unknown]].concat()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use impasto_jobs::{BlobKey, BlobStore, JobError, JobId, JobStore, Retention, Status, Sweeper, Swept};
+use impasto_jobs::{BlobKey, BlobStore, JobError, JobId, JobStore, Retention, Sight, Status, Sweeper, Swept};
 
 use crate::{
     blobs::files,
@@ -31,7 +31,7 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     assert_eq!(sweep(&test.store, &blobs, NOW).await, 0);
 
     let job = new_job();
-    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap().into_job();
     let claim = test.claim().await.key;
     let (checkpoint, preview) = (BlobKey::checkpoint(&claim, 2), BlobKey::preview(&claim, 2));
     test.store.save_checkpoint(&claim, &checkpoint, &preview).await.unwrap();
@@ -110,10 +110,10 @@ async fn litter_is_deleted_once_it_has_been_known_for_long_enough() {
     file.set_modified(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(sweeper.sweep().await.unwrap(), Swept::default());
     // Named at the last moment.
-    test.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+    test.store.submit(job.clone(), NO_LIMIT).await.unwrap().into_job();
     tokio::time::sleep(MOMENT).await;
     assert_eq!(sweeper.sweep().await.unwrap(), Swept::default());
-    test.store.delete(job.id).await.unwrap();
+    test.store.delete(job.id, &Sight::All).await.unwrap();
     assert_eq!(sweeper.sweep().await.unwrap(), Swept::default());
     tokio::time::sleep(MOMENT).await;
     assert_eq!(sweeper.sweep().await.unwrap(), Swept { jobs: 0, litter: 1 });
@@ -146,7 +146,7 @@ async fn ended(test: &TestStore, blobs: &BlobStore, results: &[Option<usize>]) -
 async fn left(test: &TestStore, jobs: &[JobId]) -> Vec<bool> {
     let mut left = Vec::new();
     for &job in jobs {
-        left.push(test.store.find(job).await.unwrap().is_some());
+        left.push(test.store.find(job, &Sight::All).await.unwrap().is_some());
     }
     left
 }

@@ -102,7 +102,7 @@ async fn what_befalls_a_job_drives_out_nothing_of_what_was_done_to_its_files() {
     for (files, kept) in [(40, 40), (41, 39), (70, 39)] {
         let test = TestStore::new().await;
         let notices: Vec<_> = (1..=files).map(|number| format!("file {number}")).collect();
-        let id = test.store.submit(NewJob { notices, ..new_job() }, NO_LIMIT).await.unwrap().id;
+        let id = test.store.submit(NewJob { notices, ..new_job() }, NO_LIMIT).await.unwrap().into_job().id;
         let first = test.find(id).await.notices;
         let named = first.iter().take_while(|notice| notice.starts_with("file ")).count();
         assert_eq!((first.len(), named), (40, kept));

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use impasto_jobs::{JobStore, NewJob, Status};
+use impasto_jobs::{JobStore, NewJob, Sight, Status};
 use impasto_recipe::{Inputs, Limits, Objective, Options, Recipe, Size, vgg::Architecture};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -80,7 +80,7 @@ async fn recipes_of_the_second_version_say_all_that_they_left_open() {
 
     let store = JobStore::open(&file).await.unwrap();
     for (NewJob { id, content, styles, .. }, recipe) in old {
-        let job = store.find(id).await.unwrap().expect("it is still there");
+        let job = store.find(id, &Sight::All).await.unwrap().expect("it is still there");
         assert_eq!((job.recipe, job.content, job.styles), (recipe, content, styles));
         assert_eq!((job.masks, job.style_masks, job.initial, job.result_16), (vec![], vec![], None, None));
         let claim = store.claim(&worker("next"), LONG).await.unwrap().expect("it waits");
@@ -114,15 +114,15 @@ async fn jobs_of_the_first_version_live_on() {
     connection.close().await.unwrap();
 
     let store = JobStore::open(&file).await.unwrap();
-    let job = store.find(running.id).await.unwrap().expect("it is still there");
+    let job = store.find(running.id, &Sight::All).await.unwrap().expect("it is still there");
     assert_eq!((job.status, job.attempt.0, job.losses), (Status::Running, 3, vec![entry(1, 10)]));
     let lease = store.leases().await.unwrap().pop().expect("its lease goes on");
     assert_eq!((lease.worker, lease.renewals), (worker("gone"), 0));
     store.take_back_from(&worker("gone"), "it died", impasto_jobs::Blame::Nobody).await.unwrap();
     assert_eq!(store.claim(&worker("next"), LONG).await.unwrap().unwrap().key.job, running.id);
     // Progress still goes with its job, and a number that was used is not used again.
-    store.submit(new_job(), NO_LIMIT).await.unwrap();
-    store.delete(running.id).await.unwrap();
+    store.submit(new_job(), NO_LIMIT).await.unwrap().into_job();
+    store.delete(running.id, &Sight::All).await.unwrap();
     let mut connection = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
     let numbers: Vec<i64> = sqlx::query_scalar("SELECT number FROM jobs").fetch_all(&mut connection).await.unwrap();
     assert_eq!(numbers, [3]);

@@ -4,7 +4,10 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::{BackboneInfo, Shared};
+use crate::{
+    app::{BackboneInfo, Shared},
+    caller::Reads,
+};
 
 /// The networks that jobs may ask for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,6 +23,6 @@ pub(crate) struct Backbones {
     operation_id = "listBackbones",
     responses((status = 200, description = "The backbones", body = Backbones)),
 )]
-pub(crate) async fn backbones(State(app): State<Shared>) -> Json<Backbones> {
+pub(crate) async fn backbones(State(app): State<Shared>, _: Reads) -> Json<Backbones> {
     Json(Backbones { backbones: app.backbones.clone() })
 }

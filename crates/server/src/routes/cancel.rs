@@ -5,6 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use super::{id::Id, job::answer};
 use crate::{
     app::Shared,
+    caller::Submits,
     problem::{Problem, ProblemDocument, StoreProblems},
     rendered::RenderedJob,
     view::JobView,
@@ -28,8 +29,12 @@ use crate::{
         StoreProblems,
     ),
 )]
-pub(crate) async fn cancel(State(app): State<Shared>, Id(id): Id) -> Result<Response, Problem> {
-    let job = app.jobs.request_cancel(id).await?;
+pub(crate) async fn cancel(
+    State(app): State<Shared>,
+    Submits(caller): Submits,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let job = app.jobs.request_cancel(id, &caller.sight()).await?;
     tracing::info!(job = %id, status = %job.status, "job asked to stop");
     Ok(answer(StatusCode::ACCEPTED, &RenderedJob::of(job)?))
 }

@@ -5,6 +5,7 @@ use axum::{extract::State, http::StatusCode};
 use super::id::Id;
 use crate::{
     app::Shared,
+    caller::Submits,
     pending::PendingBlobs,
     problem::{Problem, ProblemDocument, StoreProblems},
 };
@@ -25,8 +26,12 @@ use crate::{
         StoreProblems,
     ),
 )]
-pub(crate) async fn delete(State(app): State<Shared>, Id(id): Id) -> Result<StatusCode, Problem> {
-    if !app.jobs.delete(id).await? {
+pub(crate) async fn delete(
+    State(app): State<Shared>,
+    Submits(caller): Submits,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    if !app.jobs.delete(id, &caller.sight()).await? {
         return Err(Problem::no_such_job(&id));
     }
     tracing::info!(job = %id, "job deleted");

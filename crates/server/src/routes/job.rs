@@ -11,6 +11,7 @@ use axum::{
 use super::id::Id;
 use crate::{
     app::Shared,
+    caller::Reads,
     compression,
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
@@ -54,6 +55,7 @@ use crate::{
 )]
 pub(crate) async fn show(
     State(app): State<Shared>,
+    Reads(caller): Reads,
     Id(id): Id,
     headers: HeaderMap,
     mut query: Query,
@@ -61,12 +63,12 @@ pub(crate) async fn show(
     let wait = query.take_number("wait", "seconds")?.map(|seconds| Duration::from_secs(seconds.min(MAX_WAIT).into()));
     query.nothing_else("wait")?;
     let known = Known::of(&headers);
-    let mut job = rendered::job(&app, id).await?;
+    let mut job = rendered::job(&app, id, &caller.sight()).await?;
     if let Some(wait) = wait {
         let news = known.any() && !known.has(&tag_of_revision(job.revision));
         if !news && !job.is_finished {
             watcher::for_change(&app, id, job.revision, wait).await?;
-            job = rendered::job(&app, id).await?;
+            job = rendered::job(&app, id, &caller.sight()).await?;
         }
     }
     if known.has(&tag_of_revision(job.revision)) {

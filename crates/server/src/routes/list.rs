@@ -10,6 +10,7 @@ use impasto_jobs::{JobQuery, Status};
 
 use crate::{
     app::Shared,
+    caller::Reads,
     problem::{Problem, ProblemDocument, StoreProblems},
     query::{Query, refuse},
     view::ListView,
@@ -36,7 +37,11 @@ const MAX_LIMIT: u32 = 100;
         StoreProblems,
     ),
 )]
-pub(crate) async fn list(State(app): State<Shared>, mut query: Query) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    Reads(caller): Reads,
+    mut query: Query,
+) -> Result<Response, Problem> {
     let page = JobQuery {
         status: query.take("status")?,
         limit: query.take_number("limit", "jobs")?.unwrap_or(DEFAULT_LIMIT),
@@ -46,6 +51,6 @@ pub(crate) async fn list(State(app): State<Shared>, mut query: Query) -> Result<
     if !(1..=MAX_LIMIT).contains(&page.limit) {
         return Err(refuse("limit", format!("{} is out of range: give 1 to {MAX_LIMIT}", page.limit)));
     }
-    let jobs = ListView::from(app.jobs.list(&page).await?);
+    let jobs = ListView::from(app.jobs.list(&page, &caller.sight()).await?);
     Ok(([(header::CACHE_CONTROL, "private, no-cache")], Json(jobs)).into_response())
 }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::{id::Id, job};
 use crate::{
     app::Shared,
+    caller::Reads,
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
     query::Query,
@@ -58,6 +59,7 @@ pub(crate) struct LossesView {
 )]
 pub(crate) async fn losses(
     State(app): State<Shared>,
+    Reads(caller): Reads,
     Id(id): Id,
     headers: HeaderMap,
     mut query: Query,
@@ -66,7 +68,7 @@ pub(crate) async fn losses(
     query.nothing_else("after")?;
     // Stages count from 1: everything comes after this.
     let after = after.map_or(Position { stage: 0, epoch: 0 }, |Place(position)| position);
-    let found = app.jobs.losses(id, after).await?.ok_or_else(|| Problem::no_such_job(&id))?;
+    let found = app.jobs.losses(id, &caller.sight(), after).await?.ok_or_else(|| Problem::no_such_job(&id))?;
     let tag = tag_of_revision(found.revision);
     let mut response = if Known::of(&headers).has(&tag) {
         StatusCode::NOT_MODIFIED.into_response()

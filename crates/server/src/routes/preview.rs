@@ -11,6 +11,7 @@ use impasto_picture::Format;
 use super::{id::Id, result::not_ready};
 use crate::{
     app::Shared,
+    caller::Reads,
     pictures::PictureFile,
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
 };
@@ -39,9 +40,9 @@ const TRIES: usize = 3;
         StoreProblems,
     ),
 )]
-pub(crate) async fn preview(State(app): State<Shared>, Id(id): Id) -> Result<Response, Problem> {
+pub(crate) async fn preview(State(app): State<Shared>, Reads(caller): Reads, Id(id): Id) -> Result<Response, Problem> {
     for _ in 0..TRIES {
-        let job = app.find_job(id).await?;
+        let job = app.find_job(id, &caller.sight()).await?;
         // A job that is done before its first save has its result to show, and one that failed by then has nothing.
         let Some(key) = job.preview.or(job.result) else {
             let why = format!("the job is {}, and no picture of it has been saved", job.status);

@@ -11,6 +11,7 @@ use impasto_picture::{Encoding, Format, JpegQuality};
 use super::id::Id;
 use crate::{
     app::Shared,
+    caller::Reads,
     conditional::{Known, weak},
     download, format,
     pictures::{self, PictureFile},
@@ -59,6 +60,7 @@ use crate::{
 )]
 pub(crate) async fn result(
     State(app): State<Shared>,
+    Reads(caller): Reads,
     Id(id): Id,
     headers: HeaderMap,
     mut query: Query,
@@ -70,7 +72,7 @@ pub(crate) async fn result(
         None => download::inline(&format!("impasto-{id}"), format)?,
     };
     query.nothing_else("format, quality and download")?;
-    let job = app.find_job(id).await?;
+    let job = app.find_job(id, &caller.sight()).await?;
     let key = finished(&job)?;
     let tag = match format {
         Format::Jpeg => weak(&format!("{id}-{format}-{}", encoding.quality)),

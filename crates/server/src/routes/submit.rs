@@ -5,11 +5,12 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use impasto_jobs::{Job, JobId, NewJob};
+use impasto_jobs::{Job, JobId, NewJob, QueueLimits};
 
 use super::job::answer;
 use crate::{
     app::Shared,
+    caller::Submits,
     form::JobForm,
     intake::Intake,
     order,
@@ -56,7 +57,11 @@ use crate::{
             )),
     ),
 )]
-pub(crate) async fn submit(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn submit(
+    State(app): State<Shared>,
+    Submits(caller): Submits,
+    request: Request,
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let intake = Intake::new(&head.headers, body, &app.settings);
     let id = JobId::new();
@@ -64,7 +69,7 @@ pub(crate) async fn submit(State(app): State<Shared>, request: Request) -> Resul
     let ordered = async {
         // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
         let _room = app.bounds.upload().await?;
-        order::resolve(&app, id, upload::receive(&app, id, &head.headers, &intake).await?).await
+        order::resolve(&app, &caller, id, upload::receive(&app, id, &head.headers, &intake).await?).await
     };
     match ordered.await {
         Ok(job) => {
@@ -90,10 +95,10 @@ async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Job, P
     let (id, preset) = (job.id, job.recipe.preset);
     let background = app.background.clone();
     let submitting = background.spawn(async move {
-        match app.jobs.submit(job, app.settings.max_queued).await {
-            Ok(job) => {
+        match app.jobs.submit(job, &QueueLimits::of_all(app.settings.max_queued)).await {
+            Ok(submitted) => {
                 blobs.keep();
-                Ok(job)
+                Ok(submitted.into_job())
             }
             Err(refusal) => {
                 blobs.discard().await;

@@ -1,5 +1,6 @@
 //! Forms as browsers, libraries and people write them.
 
+use impasto_jobs::Sight;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -116,7 +117,7 @@ async fn a_blank_mask_does_not_hand_the_next_one_to_another_style() {
     // The styles at the end may do without, and the two sorts of masks do not wait for each other.
     let form = form().blank_file("style_mask").file("form-data; name=\"mask\"; filename=\"m.png\"").blank_file("mask");
     let job = form.taken(&server).await;
-    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    let stored = server.jobs.find(id_of(&job), &Sight::All).await.unwrap().unwrap();
     assert_eq!((stored.masks.len(), stored.style_masks.len()), (1, 0));
 }
 
@@ -129,7 +130,7 @@ async fn fields_may_say_that_there_are_several_of_them() {
     let form = form.file("form-data; name=\"mask[]\"; filename=\"m.png\"");
     let job = form.file("form-data; name=\"style_mask[]\"; filename=\"n.png\"").taken(&server).await;
     assert_eq!(job["recipe"]["style_weights"], json!([0.5, 0.5]));
-    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    let stored = server.jobs.find(id_of(&job), &Sight::All).await.unwrap().unwrap();
     assert_eq!((stored.masks.len(), stored.style_masks.len()), (1, 1));
 }
 

@@ -1,6 +1,6 @@
 //! What comes with a job besides its photograph and its paintings.
 
-use impasto_jobs::{BlobKey, JobId};
+use impasto_jobs::{BlobKey, JobId, Sight};
 use impasto_picture::{DecodeLimits, Format, Mask, Picture};
 use impasto_recipe::Size;
 use reqwest::StatusCode;
@@ -21,7 +21,7 @@ async fn masks_and_a_picture_to_start_from_are_stored_in_their_order() {
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     let job: Value = response.json().await.unwrap();
     assert_eq!((&job["recipe"]["init"], &job["notices"]), (&json!("picture"), &json!([])));
-    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    let stored = server.jobs.find(id_of(&job), &Sight::All).await.unwrap().unwrap();
     assert_eq!((stored.masks.len(), stored.style_masks.len()), (2, 1));
     for (key, bytes) in [
         (&stored.masks[0], png(10, 5)),
@@ -99,7 +99,7 @@ async fn a_result_to_go_on_from_is_held_to_no_limit_of_uploads() {
     let form = || small_form().text("initial_job", large["id"].as_str().unwrap().to_owned());
     assert_eq!(server.submit(form()).await.status(), StatusCode::ACCEPTED);
     // One that cannot be read is a matter of the job that is named, not of a file.
-    let result = server.jobs.find(id_of(&large)).await.unwrap().unwrap().result_16.unwrap();
+    let result = server.jobs.find(id_of(&large), &Sight::All).await.unwrap().unwrap().result_16.unwrap();
     server.blobs.put(&result, b"no picture".to_vec().into()).await.unwrap();
     assert_eq!(problem(server.submit(form()).await, 422, "not-a-picture").await["field"], "initial_job");
 }

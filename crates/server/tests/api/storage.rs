@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use impasto_jobs::JobQuery;
+use impasto_jobs::{JobQuery, Sight};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ async fn wait_until_ready(server: &Server) {
 }
 
 async fn jobs(server: &Server) -> usize {
-    server.jobs.list(&JobQuery { limit: 100, ..JobQuery::default() }).await.unwrap().jobs.len()
+    server.jobs.list(&JobQuery { limit: 100, ..JobQuery::default() }, &Sight::All).await.unwrap().jobs.len()
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Jobs that are taken.
 
+use impasto_jobs::Sight;
 use impasto_picture::Format;
 use reqwest::{StatusCode, multipart::Form};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ async fn a_job_is_taken_and_its_pictures_are_stored() {
     assert_eq!(header(&headers, "etag"), format!("W/\"{}\"", job["revision"]));
     assert_eq!(header(&headers, "retry-after"), "1");
 
-    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    let stored = server.jobs.find(id_of(&job), &Sight::All).await.unwrap().unwrap();
     assert_eq!(server.blobs.get(&stored.content).await.unwrap(), content);
     assert_eq!(server.blobs.get(&stored.styles[0]).await.unwrap(), style);
     assert_eq!(server.stored_files().len(), 2);
@@ -143,7 +144,7 @@ async fn as_many_styles_as_allowed_are_taken_in_their_order() {
     }
     let job: Value = server.submit(form).await.json().await.unwrap();
     assert_eq!(job["recipe"]["style_weights"].as_array().unwrap().len(), 8);
-    let stored = server.jobs.find(id_of(&job)).await.unwrap().unwrap();
+    let stored = server.jobs.find(id_of(&job), &Sight::All).await.unwrap().unwrap();
     for (number, key) in stored.styles.iter().enumerate() {
         assert_eq!(server.blobs.get(key).await.unwrap(), png(20 + number as u32, 20));
     }

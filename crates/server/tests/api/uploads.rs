@@ -1,5 +1,6 @@
 //! Uploads that do not go as they should, byte by byte.
 
+use impasto_jobs::Sight;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -37,7 +38,7 @@ async fn a_client_that_goes_away_leaves_nothing() {
     until(|| !server.stored_files().is_empty()).await;
     drop(connection);
     until(|| server.stored_files().is_empty()).await;
-    assert!(server.jobs.list(&Default::default()).await.unwrap().jobs.is_empty());
+    assert!(server.jobs.list(&Default::default(), &Sight::All).await.unwrap().jobs.is_empty());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use impasto_engine::DeviceName;
-use impasto_jobs::{BlobKey, BlobStore, Job, JobId, JobStore, NewJob, WorkerName};
+use impasto_jobs::{BlobKey, BlobStore, Job, JobId, JobStore, NewJob, QueueLimits, Sight, Terms, WorkerName};
 use impasto_recipe::{Inputs, Limits, Options, Size};
 use impasto_worker::{Settings, Worker, WorkerError};
 use tempfile::TempDir;
@@ -100,8 +100,9 @@ impl Test {
             style_masks: Vec::from_iter(put_some(BlobKey::style_mask(id, 0), style_mask).await),
             initial: put_some(BlobKey::initial(id), initial).await,
             notices: Vec::new(),
+            terms: Terms::default(),
         };
-        self.jobs.submit(job, 100).await.unwrap().id
+        self.jobs.submit(job, &QueueLimits::of_all(100)).await.unwrap().into_job().id
     }
 
     pub fn start(&self) -> Running {
@@ -120,7 +121,7 @@ impl Test {
     }
 
     pub async fn find(&self, id: JobId) -> Job {
-        self.jobs.find(id).await.unwrap().expect("the job is there")
+        self.jobs.find(id, &Sight::All).await.unwrap().expect("the job is there")
     }
 
     /// The job, once `holds`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{JobId, Retention, Status, Sweeper};
+use impasto_jobs::{JobId, Retention, Sight, Status, Sweeper};
 
 use crate::common::Test;
 
@@ -74,7 +74,7 @@ async fn a_job_that_is_deleted_while_its_worker_waits_is_dropped() {
     test.faulty.writes().hold("result");
     let _worker = test.start();
     test.wait_until(deleted, |job| job.losses.len() >= 8).await;
-    test.jobs.delete(deleted).await.unwrap();
+    test.jobs.delete(deleted, &Sight::All).await.unwrap();
     test.faulty.writes().end();
     assert_eq!(test.finished(next).await.status, Status::Succeeded);
     // What it wrote in vain goes with the next sweep.
