@@ -22,6 +22,7 @@ mod opening;
 mod order;
 mod page;
 mod part;
+mod peer;
 mod pending;
 mod pictures;
 mod problem;
