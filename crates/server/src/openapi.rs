@@ -8,7 +8,7 @@ use impasto_recipe::{
 };
 use utoipa::{
     OpenApi as _,
-    openapi::{OpenApi, RefOr, Schema},
+    openapi::{OpenApi, RefOr, Schema, schema::AdditionalProperties},
 };
 
 use crate::{problem::Kind, routes};
@@ -58,6 +58,7 @@ pub(crate) fn whole() -> OpenApi {
     spell(&mut api, "Colours", Colours::NAMES);
     spell(&mut api, "Alpha", Alpha::NAMES);
     spell(&mut api, "Architecture", Architecture::NAMES);
+    close(&mut api, "JobForm");
     api
 }
 
@@ -66,6 +67,14 @@ fn spell(api: &mut OpenApi, choice: &str, names: &[&str]) {
     let schema = api.components.as_mut().and_then(|components| components.schemas.get_mut(choice));
     if let Some(RefOr::T(Schema::Object(schema))) = schema {
         schema.enum_values = Some(names.iter().map(|&name| name.into()).collect());
+    }
+}
+
+/// Says that the schema called `form` has no fields but its own: one that nobody knows is refused.
+fn close(api: &mut OpenApi, form: &str) {
+    let schema = api.components.as_mut().and_then(|components| components.schemas.get_mut(form));
+    if let Some(RefOr::T(Schema::Object(schema))) = schema {
+        schema.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     }
 }
 
