@@ -36,7 +36,9 @@ fn gif_with_xmp() -> Vec<u8> {
 /// In so many parts that going through all of them at each takes hours.
 fn jpeg_with_xmp() -> Vec<u8> {
     let mut picture = std::io::Cursor::new(Vec::new());
-    image::RgbImage::new(8, 8).write_to(&mut picture, image::ImageFormat::Jpeg).expect("a small picture can be encoded");
+    image::RgbImage::new(8, 8)
+        .write_to(&mut picture, image::ImageFormat::Jpeg)
+        .expect("a small picture can be encoded");
     let part = [b"\xff\xe1\0\x4dhttp://ns.adobe.com/xmp/extension/\0".as_slice(), &[b'7'; 40]].concat();
     [b"\xff\xd8".to_vec(), part.repeat(LOAD / part.len()), picture.into_inner()[2..].to_vec()].concat()
 }

@@ -27,7 +27,10 @@ fuzz_target!(|bytes: &[u8]| {
     let made = decoded.as_ref().map(|picture| (picture.size(), picture.alpha().is_some()));
     assert_eq!(seen, made.map_err(Clone::clone));
     let mask = Mask::decode(bytes, &LIMITS);
-    assert_eq!(mask.as_ref().map(Mask::size).map_err(Clone::clone), decoded.as_ref().map(Picture::size).map_err(Clone::clone));
+    assert_eq!(
+        mask.as_ref().map(Mask::size).map_err(Clone::clone),
+        decoded.as_ref().map(Picture::size).map_err(Clone::clone)
+    );
 
     let Ok(picture) = decoded else { return };
     assert!(need.is_ok(), "what can be read tells what it needs");

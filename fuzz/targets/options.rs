@@ -39,8 +39,14 @@ fuzz_target!(|form: Form| {
     let limits = Limits::default();
     let Ok(recipe) = options.resolve(&inputs, &limits) else { return };
     assert!((1..=limits.stages).contains(&recipe.stages.len()), "{recipe:?}");
-    assert!(recipe.stages.iter().map(|stage| u64::from(stage.epochs)).sum::<u64>() <= u64::from(limits.epochs), "{recipe:?}");
-    assert!(recipe.stages.iter().all(|stage| stage.size.pixels() <= limits.stage_pixels && stage.epochs > 0), "{recipe:?}");
+    assert!(
+        recipe.stages.iter().map(|stage| u64::from(stage.epochs)).sum::<u64>() <= u64::from(limits.epochs),
+        "{recipe:?}"
+    );
+    assert!(
+        recipe.stages.iter().all(|stage| stage.size.pixels() <= limits.stage_pixels && stage.epochs > 0),
+        "{recipe:?}"
+    );
     assert_eq!(recipe.style_weights.len(), styles);
     // It is kept as JSON, where there is no infinity.
     let kept = serde_json::to_string(&recipe).unwrap();
