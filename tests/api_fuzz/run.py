@@ -77,8 +77,9 @@ def service(binary, data):
 
 def new_key(binary, data):
     """A key that may do everything."""
-    command = [str(pathlib.Path(binary).resolve()), "keys", "create", "fuzz", "--scope", "admin", "--data", data]
-    return subprocess.run(command, cwd=data, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    command = [str(pathlib.Path(binary).resolve()), "keys", "create", "fuzz", "--scope", "admin"]
+    environment = os.environ | {"IMPASTO__STORE__DATA": str(data)}
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 class Jobs:
