@@ -7,6 +7,7 @@ mod common;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
 mod full_disk;
+mod keys;
 mod leases;
 mod losses;
 mod many;
