@@ -68,7 +68,7 @@ pub(crate) async fn submit(
     let blobs = PendingBlobs::new(app.clone(), id);
     let ordered = async {
         // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
-        let _room = app.bounds.upload().await?;
+        let _room = app.bounds.upload(caller.client()).await?;
         order::resolve(&app, &caller, id, upload::receive(&app, id, &head.headers, &intake).await?).await
     };
     match ordered.await {
