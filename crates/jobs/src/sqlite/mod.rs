@@ -14,6 +14,7 @@ mod rows;
 mod take_back;
 mod time;
 mod transaction;
+mod uploaded;
 
 use jiff::Timestamp;
 use sqlx::SqlitePool;

@@ -162,11 +162,11 @@ fn priority(row: &SqliteRow) -> Result<Priority, sqlx::Error> {
     Priority::ALL.into_iter().find(|priority| priority.rank() == rank).ok_or_else(unknown)
 }
 
-fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
     row.try_get::<Option<i64>, _>(column)?.map(|milliseconds| time(column, milliseconds)).transpose()
 }
 
-fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
     let out_of_range =
         |error: jiff::Error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: error.into() };
     Timestamp::from_millisecond(milliseconds).map_err(out_of_range)
