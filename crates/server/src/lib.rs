@@ -4,38 +4,52 @@
 //! engine: what it says of backbones it was told by whoever started it.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod app;
 mod bounds;
 mod caller;
 mod compression;
 mod conditional;
+mod connection;
+mod credential;
+mod cross_site;
 mod docs;
 mod download;
 mod form;
 mod format;
+mod forwarded;
 mod initial;
 mod intake;
+mod json;
+mod keyring;
 mod layers;
 mod metrics;
 mod openapi;
 mod opening;
 mod order;
+mod pace;
 mod page;
 mod part;
 mod peer;
 mod pending;
 mod pictures;
 mod problem;
+mod protection;
 mod query;
+mod quota;
+mod rates;
 mod readiness;
 mod rendered;
+mod request_id;
 mod role;
 mod routes;
+mod serving;
 mod settings;
+mod shares;
 mod upload;
 mod view;
 mod watcher;
 
 pub use app::{BackboneInfo, Service, run};
 pub use openapi::openapi_yaml;
-pub use settings::Settings;
+pub use settings::{LimitSettings, Settings};

@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt::Display, str::FromStr};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, excerpt};
 
 /// The parameters of a request that nobody has taken yet.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Query {
     pub fn take_number(&mut self, name: &str, things: &str) -> Result<Option<u32>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None };
+        let text = excerpt(&text);
         number.map(Some).ok_or_else(|| refuse(name, format!("'{text}' is no whole number of {things}")))
     }
 
@@ -45,6 +46,7 @@ impl Query {
         match self.0.into_iter().next() {
             None => Ok(()),
             Some((name, _)) => {
+                let name = excerpt(&name);
                 Err(refuse(&name, format!("'{name}' is unknown or given twice; there are {known}, each of them once")))
             }
         }

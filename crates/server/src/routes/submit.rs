@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use impasto_jobs::{Job, JobId, NewJob, QueueLimits};
+use impasto_jobs::{Job, JobId, NewJob};
 
 use super::job::answer;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     order,
     pending::PendingBlobs,
     problem::{Problem, ProblemDocument},
+    quota::Tally,
     rendered::RenderedJob,
     upload,
     view::{JobView, path_of},
@@ -69,6 +70,7 @@ pub(crate) async fn submit(
     let ordered = async {
         // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
         let _room = app.bounds.upload(caller.client()).await?;
+        intake.count_for(Tally::begin(&app, caller.client()).await?);
         order::resolve(&app, &caller, id, upload::receive(&app, id, &head.headers, &intake).await?).await
     };
     match ordered.await {
@@ -95,7 +97,7 @@ async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Job, P
     let (id, preset) = (job.id, job.recipe.preset);
     let background = app.background.clone();
     let submitting = background.spawn(async move {
-        match app.jobs.submit(job, &QueueLimits::of_all(app.settings.max_queued)).await {
+        match app.jobs.submit(job, &app.limits.in_queue(app.settings.max_queued)).await {
             Ok(submitted) => {
                 blobs.keep();
                 Ok(submitted.into_job())
