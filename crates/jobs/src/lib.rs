@@ -31,7 +31,7 @@ pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};
 pub use delivery::{Delivery, DueDelivery, TryOutcome};
-pub use error::{CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
+pub use error::{BackUpError, CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
 pub use id::{Attempt, JobId};
 pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;

@@ -105,8 +105,16 @@ impl fmt::Debug for SessionCookie {
 }
 
 /// Random bytes in the letters of base64url.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Secret(String);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(&self.0, &other.0)
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     fn generate() -> Self {
