@@ -24,8 +24,9 @@ pub fn run(arguments: &KeysArguments) -> anyhow::Result<()> {
 
 /// The key alone goes to standard output, for scripts to take.
 async fn create(jobs: &JobStore, name: &str, scopes: &[Scope]) -> anyhow::Result<()> {
+    ApiKey::check_name(name)?;
     let is_first = !jobs.has_keys().await?;
-    let (key, text) = ApiKey::generate(name, scopes)?;
+    let (key, text) = ApiKey::generate(name, scopes.to_vec());
     jobs.add_key(&key).await?;
     eprintln!("The key of {name}, which may {}. It is shown this once; send it as Authorization: Bearer KEY.", may(&key));
     eprintln!("Webhooks of its jobs are signed with {}", key.webhook_secret);

@@ -7,10 +7,12 @@ mod delete;
 mod health;
 mod id;
 mod job;
+mod keys;
 mod list;
 mod losses;
 mod preview;
 mod result;
+mod session;
 mod submit;
 
 pub(crate) use health::alive;
@@ -30,6 +32,9 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(backbones::backbones))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+        .routes(routes!(session::show, session::log_in, session::log_out))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::revoke))
         .routes(routes!(about::metrics))
         .routes(routes!(about::openapi))
         .merge(page::router().into())
