@@ -15,6 +15,7 @@ use crate::{
     bounds::Bounds,
     layers,
     metrics::Metrics,
+    new_losses::NewLosses,
     problem::Problem,
     readiness::Readiness,
     rendered::RenderedJobs,
@@ -69,6 +70,7 @@ pub(crate) struct App {
     pub readiness: Readiness,
     pub watcher: Watcher,
     pub rendered: RenderedJobs,
+    pub new_losses: NewLosses,
     pub metrics: Metrics,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
@@ -108,6 +110,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         readiness: Readiness::default(),
         watcher: Watcher::default(),
         rendered: RenderedJobs::default(),
+        new_losses: NewLosses::default(),
         metrics: Metrics::new().map_err(io::Error::other)?,
         settings,
         shutdown: shutdown.clone(),

@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     NotAPicture,
     InvalidOption,
     InvalidQuery,
+    InvalidHeader,
     Internal,
     QueueFull,
     Busy,
@@ -39,7 +40,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NoSuchRoute,
         Self::NoSuchJob,
         Self::MethodNotAllowed,
@@ -57,6 +58,7 @@ impl Kind {
         Self::NotAPicture,
         Self::InvalidOption,
         Self::InvalidQuery,
+        Self::InvalidHeader,
         Self::Internal,
         Self::QueueFull,
         Self::Busy,
@@ -104,6 +106,7 @@ impl Kind {
             Self::InvalidQuery => {
                 ("/problems/invalid-query", StatusCode::UNPROCESSABLE_ENTITY, "A query parameter cannot be")
             }
+            Self::InvalidHeader => ("/problems/invalid-header", StatusCode::UNPROCESSABLE_ENTITY, "A header cannot be"),
             Self::Internal => ("/problems/internal", StatusCode::INTERNAL_SERVER_ERROR, "The service made a mistake"),
             Self::QueueFull => ("/problems/queue-full", StatusCode::SERVICE_UNAVAILABLE, "The queue is full"),
             Self::Busy => ("/problems/busy", StatusCode::SERVICE_UNAVAILABLE, "The service has its hands full"),
@@ -152,7 +155,7 @@ pub(crate) struct ProblemDocument {
     status: u16,
     /// What is wrong with this request, and what would be right.
     detail: Cow<'static, str>,
-    /// The form field or query parameter at fault; `style[0]` is the first style picture.
+    /// The form field, query parameter or header at fault; `style[0]` is the first style picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<String>,
@@ -180,7 +183,12 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None }
     }
 
-    /// Names the form field or query parameter at fault.
+    /// What sort of problem it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Names the form field, query parameter or header at fault.
     pub fn in_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use impasto_jobs::{Client, Job, JobId, Sight, Stamp};
+use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::{app::App, compression, problem::Problem, view::JobView, watcher};
@@ -19,8 +20,14 @@ pub(crate) struct RenderedJob {
     pub body: Bytes,
     /// The body for those who take gzip, once somebody has; `None` where it is not worth it.
     compressed: OnceLock<Option<Bytes>>,
+    /// The body without its losses, as streams of events tell it.
+    pub state: String,
     client: Client,
+    pub stamp: Stamp,
     pub revision: u64,
+    /// Where its last progress entry is.
+    pub latest: Position,
+    pub fingerprint: Option<Fingerprint>,
     pub is_finished: bool,
     /// Seconds after which to ask again; `None` once the job has ended.
     pub retry_after: Option<u64>,
@@ -28,11 +35,15 @@ pub(crate) struct RenderedJob {
 
 impl RenderedJob {
     pub fn of(job: Job) -> Result<Self, Problem> {
-        let (is_finished, client) = (job.status.is_finished(), job.client.clone());
+        let (is_finished, client, stamp) = (job.status.is_finished(), job.client.clone(), job.stamp());
+        let latest = job.latest().map_or(Position::START, ProgressEntry::position);
+        let fingerprint = job.fingerprint.clone();
         let view = JobView::from(job);
         let body = serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?.into();
-        let (revision, retry_after) = (view.revision(), view.retry_after());
-        Ok(Self { body, compressed: OnceLock::new(), client, revision, is_finished, retry_after })
+        let retry_after = view.retry_after();
+        let state = serde_json::to_string(&view.without_losses()).map_err(|error| Problem::internal(&error))?;
+        let (compressed, revision) = (OnceLock::new(), stamp.revision);
+        Ok(Self { body, compressed, state, client, stamp, revision, latest, fingerprint, is_finished, retry_after })
     }
 
     /// The body in gzip, made once for all who ask; `None` where it is not worth it.
@@ -52,7 +63,7 @@ struct Bodies;
 impl Weighter<(JobId, Stamp), Arc<RenderedJob>> for Bodies {
     fn weight(&self, _: &(JobId, Stamp), job: &Arc<RenderedJob>) -> u64 {
         // Its compressed form comes later, and is no larger.
-        2 * job.body.len() as u64
+        (2 * job.body.len() + job.state.len()) as u64
     }
 }
 

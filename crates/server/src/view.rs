@@ -88,8 +88,18 @@ pub(crate) struct Links {
     preview: String,
     /// Every progress entry.
     losses: String,
+    /// The same progress as server-sent events.
+    events: String,
     /// POST here to stop it.
     cancel: String,
+}
+
+/// Losses of a job.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Losses)]
+pub(crate) struct LossesView {
+    /// Every progress entry after the place asked for, in the order of stages and epochs.
+    pub losses: Vec<ProgressEntry>,
 }
 
 /// A page of the list of jobs.
@@ -106,6 +116,11 @@ pub(crate) struct ListView {
 /// The path of a job.
 pub(crate) fn path_of(id: JobId) -> String {
     format!("/v1/jobs/{id}")
+}
+
+/// The path of the preview number `number` of a job: another number, another address, so that a page shows another picture.
+pub(crate) fn preview_path(id: JobId, number: u64) -> String {
+    format!("{}/preview?v={number}", path_of(id))
 }
 
 impl From<Job> for JobView {
@@ -132,6 +147,7 @@ impl From<Job> for JobView {
                 result: format!("{path}/result"),
                 preview: format!("{path}/preview"),
                 losses: format!("{path}/losses"),
+                events: format!("{path}/events"),
                 cancel: format!("{path}/cancel"),
                 job: path,
             },
@@ -177,8 +193,10 @@ fn retry_after(job: &Job, eta_seconds: Option<f64>) -> Option<u64> {
 }
 
 impl JobView {
-    pub fn revision(&self) -> u64 {
-        self.revision
+    /// The same with no losses in it.
+    pub fn without_losses(mut self) -> Self {
+        self.progress.losses.clear();
+        self
     }
 
     /// Seconds after which to ask again; `None` once the job has ended.

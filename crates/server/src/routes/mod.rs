@@ -4,6 +4,7 @@ mod about;
 mod backbones;
 mod cancel;
 mod delete;
+mod events;
 mod health;
 mod id;
 mod job;
@@ -23,6 +24,7 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(submit::submit, list::list))
         .routes(routes!(job::show, delete::delete))
         .routes(routes!(losses::losses))
+        .routes(routes!(events::events))
         .routes(routes!(result::result))
         .routes(routes!(preview::preview))
         .routes(routes!(cancel::cancel))
