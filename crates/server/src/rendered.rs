@@ -1,11 +1,15 @@
 //! Jobs as JSON, made once for all who ask while nothing changes.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use impasto_jobs::{Client, Job, JobId, Sight, Stamp};
 use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use quick_cache::{Weighter, sync::Cache};
+use tokio::time::Instant;
 
 use crate::{app::App, compression, problem::Problem, view::JobView, watcher};
 
@@ -79,6 +83,22 @@ pub(crate) async fn job(app: &App, id: JobId, sight: &Sight) -> Result<Arc<Rende
     if sight.sees(&job.client) { Ok(job) } else { Err(Problem::no_such_job(&id)) }
 }
 
+/// The job `id` once it has ended, whosever it is; `None` when that takes longer than `wait`, or when the service shuts down.
+pub(crate) async fn ended_within(app: &App, id: JobId, wait: Duration) -> Result<Option<Arc<RenderedJob>>, Problem> {
+    let until = Instant::now() + wait;
+    loop {
+        let job = whosever(app, id).await?;
+        if job.is_finished {
+            return Ok(Some(job));
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || app.shutdown.is_cancelled() {
+            return Ok(None);
+        }
+        watcher::for_change(app, id, job.revision, left).await?;
+    }
+}
+
 async fn whosever(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
     let stamp = watcher::stamp(app, id).await?;
     match app.rendered.0.get_value_or_guard_async(&(id, stamp)).await {
@@ -86,9 +106,10 @@ async fn whosever(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
         Err(guard) => {
             let job = app.find_job(id, &Sight::All).await?;
             // It may have changed since its stamp was told. Then it is not what the next one with that stamp is to see.
-            let is_current = job.stamp() == stamp;
+            // What its webhook was told raises nothing that the stamp tells of.
+            let is_as_stamped = job.stamp() == stamp && !(job.status.is_finished() && job.webhook.is_some());
             let rendered = Arc::new(RenderedJob::of(job)?);
-            if is_current {
+            if is_as_stamped {
                 // Whoever holds the guard is alone; it refuses only what was removed meanwhile.
                 drop(guard.insert(rendered.clone()));
             }

@@ -1,6 +1,6 @@
 //! A job as the API shows it.
 
-use impasto_jobs::{Attempt, Cursor, Job, JobError, JobId, JobPage, Status};
+use impasto_jobs::{Attempt, Cursor, Delivery, Job, JobError, JobId, JobPage, Priority, Status};
 use impasto_recipe::{Fingerprint, Position, ProgressEntry, Recipe};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -47,6 +47,14 @@ pub(crate) struct JobView {
     cancel_requested: bool,
     /// What was done to its files to read them, and then what befell it on the way, in sentences for people.
     notices: Vec<String>,
+    /// Before and after whose jobs it is done.
+    priority: Priority,
+    /// When it fails unless a worker has begun it by then; null where it may wait.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    start_by: Option<Timestamp>,
+    /// Whom its end is told to; null where that is nobody.
+    #[schema(required)]
+    webhook: Option<Webhook>,
     /// Where to go from here.
     links: Links,
     /// Seconds after which there may be news: the next progress entry, or the end. `None` once the job has ended.
@@ -74,6 +82,37 @@ pub(crate) struct Progress {
     /// The progress entries so far, in order: all of them, or some 200 spread evenly with the first and the last among
     /// them. `links.losses` has all. Lists carry none.
     losses: Vec<ProgressEntry>,
+}
+
+/// An address that is told of a job's end.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Webhook {
+    /// The address.
+    url: String,
+    /// What it was told, or is to be told: none before the job has ended. Lists carry none.
+    deliveries: Vec<DeliveryView>,
+}
+
+/// A message to a webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Delivery)]
+pub(crate) struct DeliveryView {
+    /// The message's name, which comes as `webhook-id` with every try.
+    id: String,
+    /// How often it was tried.
+    tries: u32,
+    /// When it is tried next; null once it is delivered or given up.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    next_try_at: Option<Timestamp>,
+    /// When it was taken; null until it is.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    delivered_at: Option<Timestamp>,
+    /// The status that the last try was answered with; null where it was not answered.
+    #[schema(required)]
+    last_status: Option<u16>,
+    /// Why the last try failed; null where none has, or the last one has not.
+    #[schema(required)]
+    last_error: Option<String>,
 }
 
 /// Paths that belong to a job, relative to the origin of the service.
@@ -143,6 +182,11 @@ impl From<Job> for JobView {
             attempt: job.attempt,
             cancel_requested: job.cancel_requested,
             notices: job.notices,
+            priority: job.priority,
+            start_by: job.start_by,
+            webhook: job
+                .webhook
+                .map(|url| Webhook { url, deliveries: job.deliveries.into_iter().map(DeliveryView::from).collect() }),
             links: Links {
                 result: format!("{path}/result"),
                 preview: format!("{path}/preview"),
@@ -152,6 +196,13 @@ impl From<Job> for JobView {
                 job: path,
             },
         }
+    }
+}
+
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { id, tries, next_try_at, delivered_at, last_status, last_error } = delivery;
+        Self { id, tries, next_try_at, delivered_at, last_status, last_error }
     }
 }
 

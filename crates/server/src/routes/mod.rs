@@ -10,6 +10,7 @@ mod id;
 mod job;
 mod list;
 mod losses;
+mod paint;
 mod preview;
 mod result;
 mod submit;
@@ -26,6 +27,7 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(losses::losses))
         .routes(routes!(events::events))
         .routes(routes!(result::result))
+        .routes(routes!(paint::paint))
         .routes(routes!(preview::preview))
         .routes(routes!(cancel::cancel))
         .routes(routes!(backbones::backbones))
