@@ -11,8 +11,8 @@ use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
-    ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Job, JobError, JobId,
-    JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
+    ApiKey, BackUpError, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Job, JobError,
+    JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
     StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
 };
 
@@ -41,6 +41,15 @@ impl JobStore {
     /// When it cannot.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.database.probe().await
+    }
+
+    /// Copies the database, as it is at one moment, to the new file `to`; the service goes on meanwhile. The copy is a
+    /// database to [`open`](Self::open) like this one.
+    ///
+    /// # Errors
+    /// When `to` is there already or cannot be written, or when the database fails.
+    pub async fn back_up(&self, to: &Path) -> Result<(), BackUpError> {
+        self.database.back_up(to).await
     }
 }
 
@@ -267,8 +276,8 @@ impl JobStore {
 /// What a worker does. Each of its writes is refused with [`ClaimError::Lost`], and changes nothing, once the job is no
 /// longer the claim's. A lease that ran out loses the claim only when someone takes the job back.
 impl JobStore {
-    /// Claims the job that has waited longest for `worker`, which may be silent for `lease` before it loses its right to
-    /// it. `None` when no job waits.
+    /// Claims the job that is next in the queue for `worker`, which may be silent for `lease` before it loses its right to
+    /// it. `None` when no job waits. A job that no worker has begun in time fails instead.
     ///
     /// # Errors
     /// When the database fails.
