@@ -28,7 +28,10 @@ async fn create(jobs: &JobStore, name: &str, scopes: &[Scope]) -> anyhow::Result
     let is_first = !jobs.has_keys().await?;
     let (key, text) = ApiKey::generate(name, scopes.to_vec());
     jobs.add_key(&key).await?;
-    eprintln!("The key of {name}, which may {}. It is shown this once; send it as Authorization: Bearer KEY.", may(&key));
+    eprintln!(
+        "The key of {name}, which may {}. It is shown this once; send it as Authorization: Bearer KEY.",
+        may(&key)
+    );
     eprintln!("Webhooks of its jobs are signed with {}", key.webhook_secret);
     if is_first {
         eprintln!("It is the first: from now on the API takes no request without a key.");

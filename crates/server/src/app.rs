@@ -15,6 +15,7 @@ use crate::{
     keyring::Keyring,
     layers,
     metrics::Metrics,
+    new_losses::NewLosses,
     peer::TrustedProxies,
     problem::Problem,
     quota::Quotas,
@@ -81,6 +82,7 @@ pub(crate) struct App {
     pub readiness: Readiness,
     pub watcher: Watcher,
     pub rendered: RenderedJobs,
+    pub new_losses: NewLosses,
     pub metrics: Metrics,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
@@ -126,6 +128,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         readiness: Readiness::default(),
         watcher: Watcher::default(),
         rendered: RenderedJobs::default(),
+        new_losses: NewLosses::default(),
         metrics: Metrics::new().map_err(io::Error::other)?,
         settings,
         shutdown: shutdown.clone(),

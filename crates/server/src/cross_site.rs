@@ -46,7 +46,8 @@ async fn refuse_foreign_host(app: &App, host: Option<&str>) -> Result<(), Proble
         return Ok(());
     }
     let name = excerpt(name);
-    let why = format!("the service is not known as '{name}': server.hosts of the configuration says what it is known as");
+    let why =
+        format!("the service is not known as '{name}': server.hosts of the configuration says what it is known as");
     Err(Problem::new(Kind::ForeignHost, why))
 }
 

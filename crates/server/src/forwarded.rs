@@ -130,14 +130,17 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_proxies_write_them() {
-        let headers = with(&FOR, &["192.0.2.1, [2001:db8::1]:443", "2001:db8::2,192.0.2.2:80 , ::ffff:192.0.2.3,unknown"]);
-        let addresses: Vec<_> = x_for(&headers).into_iter().map(|a| a.map_or("?".to_owned(), |a| a.to_string())).collect();
+        let headers =
+            with(&FOR, &["192.0.2.1, [2001:db8::1]:443", "2001:db8::2,192.0.2.2:80 , ::ffff:192.0.2.3,unknown"]);
+        let addresses: Vec<_> =
+            x_for(&headers).into_iter().map(|a| a.map_or("?".to_owned(), |a| a.to_string())).collect();
         assert_eq!(addresses, ["192.0.2.1", "2001:db8::1", "2001:db8::2", "192.0.2.2", "192.0.2.3", "?"]);
     }
 
     #[test]
     fn forwarded_is_read_with_its_quotes() {
-        let text = r#"For="[2001:db8:cafe::17]:4711";proto=https;host="a.example, \"b\";c", for=_hidden;by=x, for=192.0.2.43"#;
+        let text =
+            r#"For="[2001:db8:cafe::17]:4711";proto=https;host="a.example, \"b\";c", for=_hidden;by=x, for=192.0.2.43"#;
         let hops = hops(&with(&header::FORWARDED, &[text]));
         assert_eq!(hops[0].from, Some("2001:db8:cafe::17".parse().unwrap()));
         assert_eq!((hops[0].proto.as_deref(), hops[0].host.as_deref()), (Some("https"), Some(r#"a.example, "b";c"#)));
@@ -151,7 +154,9 @@ mod tests {
         assert_eq!(prefix("/impasto/"), Some("/impasto".to_owned()));
         assert_eq!(prefix("/a/b-1.2"), Some("/a/b-1.2".to_owned()));
         let long = format!("/{}", "a".repeat(LONGEST_PREFIX));
-        for none in ["/", "", "impasto", "//evil.example", "/a//b", "/a/../b", "/a b", "/<b>", "/a?x", "/%2e", "/\"", &long] {
+        for none in
+            ["/", "", "impasto", "//evil.example", "/a//b", "/a/../b", "/a b", "/<b>", "/a?x", "/%2e", "/\"", &long]
+        {
             assert_eq!(prefix(none), None, "{none}");
         }
     }

@@ -41,15 +41,21 @@ impl Query {
         Some(self.0.remove(at).1)
     }
 
-    /// Refuses the parameters that are left: an unknown one, or one given twice.
-    pub fn nothing_else(self, known: &str) -> Result<(), Problem> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
+    /// The parameters that are left, all of which have to be ones that `is_known` knows.
+    pub fn rest(self, is_known: impl Fn(&str) -> bool, known: &str) -> Result<Vec<(String, String)>, Problem> {
+        match self.0.iter().find(|(name, _)| !is_known(name)) {
+            None => Ok(self.0),
             Some((name, _)) => {
-                let name = excerpt(&name);
-                Err(refuse(&name, format!("'{name}' is unknown or given twice; there are {known}, each of them once")))
+                let why =
+                    format!("'{}' is unknown or given twice; there are {known}, each of them once", excerpt(name));
+                Err(refuse(&excerpt(name), why))
             }
         }
+    }
+
+    /// Refuses the parameters that are left: an unknown one, or one given twice.
+    pub fn nothing_else(self, known: &str) -> Result<(), Problem> {
+        self.rest(|_| false, known).map(drop)
     }
 }
 

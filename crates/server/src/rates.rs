@@ -113,7 +113,10 @@ mod tests {
     fn a_client_that_has_spent_its_minute_waits_and_no_other() {
         let rates = Rates::of(3);
         let taken: Vec<_> = (0..3).map(|_| rates.take(&client(1)).unwrap()).collect();
-        assert_eq!(taken.iter().map(|rate| (rate.left, rate.wait)).collect::<Vec<_>>(), [(2, None), (1, None), (0, None)]);
+        assert_eq!(
+            taken.iter().map(|rate| (rate.left, rate.wait)).collect::<Vec<_>>(),
+            [(2, None), (1, None), (0, None)]
+        );
         assert_eq!(taken[2].full_in, WINDOW);
         assert_eq!(rates.spent(&client(1)), None);
         let refused = rates.take(&client(1)).unwrap();

@@ -58,6 +58,9 @@ pub struct Settings {
     pub upload_seconds: u64,
     /// Seconds that open requests have to come to their end when the service shuts down. Default: 10.
     pub shutdown_seconds: u64,
+    /// Seconds that an answer is held back until its job has ended, at the most: `POST /v1/paint`, and `Prefer: wait=…`.
+    /// Default: 60.
+    pub sync_seconds: u64,
     /// Origins, such as `https://example.com`, whose pages may use the API from a browser; `*` stands for all of them.
     /// Default: none, which leaves it to the pages of the service itself.
     pub cors_origins: Vec<String>,
@@ -88,6 +91,7 @@ impl Default for Settings {
             upload_stall_seconds: 30,
             upload_seconds: 900,
             shutdown_seconds: 10,
+            sync_seconds: 60,
             cors_origins: Vec::new(),
         }
     }

@@ -4,12 +4,14 @@ mod about;
 mod backbones;
 mod cancel;
 mod delete;
+mod events;
 mod health;
 mod id;
 mod job;
 mod keys;
 mod list;
 mod losses;
+mod paint;
 mod preview;
 mod result;
 mod session;
@@ -26,7 +28,9 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(submit::submit, list::list))
         .routes(routes!(job::show, delete::delete))
         .routes(routes!(losses::losses))
+        .routes(routes!(events::events))
         .routes(routes!(result::result))
+        .routes(routes!(paint::paint))
         .routes(routes!(preview::preview))
         .routes(routes!(cancel::cancel))
         .routes(routes!(backbones::backbones))

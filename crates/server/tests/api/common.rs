@@ -86,6 +86,14 @@ impl Server {
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
     }
 
+    /// The service once more, after it was stopped: on the same stores.
+    pub async fn restarted(self) -> Self {
+        let Self { shutdown, running, folder, blobs, .. } = self;
+        shutdown.cancel();
+        running.await.unwrap().unwrap();
+        Self::start_on(folder, blobs, LimitSettings::default(), |_| {}).await
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
@@ -139,6 +147,14 @@ impl Server {
         let claim = self.jobs.claim(&WorkerName("tester".to_owned()), Duration::from_secs(600)).await.unwrap().unwrap();
         self.jobs.begin(&claim.key, &fingerprint()).await.unwrap();
         claim
+    }
+
+    /// Saves the `number`th preview of `claim`.
+    pub async fn save(&self, claim: &Claim, number: u64, picture: &Picture) {
+        let (checkpoint, preview) = (BlobKey::checkpoint(&claim.key, number), BlobKey::preview(&claim.key, number));
+        self.blobs.put(&checkpoint, "a checkpoint".into()).await.unwrap();
+        self.blobs.put(&preview, picture.encode(Format::Png).unwrap().into()).await.unwrap();
+        self.jobs.save_checkpoint(&claim.key, &checkpoint, &preview).await.unwrap();
     }
 
     /// Finishes the job of `claim` with `picture`.
