@@ -2,17 +2,23 @@
 
 mod common;
 mod compression;
+mod cross_site;
+mod events;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
 mod forms;
 mod inputs;
 mod job;
+mod keys;
+mod limits;
 mod list;
 mod losses;
 mod openapi;
+mod peers;
 mod pictures;
 mod refusals;
 mod service;
+mod slow;
 mod storage;
 mod submit;
 mod uploads;
