@@ -51,6 +51,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
             backbones: weights::backbones(&configuration, arguments.role),
             precisions: precisions_of(&configuration, arguments.role),
             settings: configuration.server.clone(),
+            webhooks: configuration.webhooks.clone(),
         };
         let until = shutdown.clone();
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });

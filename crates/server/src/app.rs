@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
 use crate::{
-    Settings,
+    Settings, WebhookSettings,
     bounds::Bounds,
     layers,
     metrics::Metrics,
@@ -21,6 +21,7 @@ use crate::{
     rendered::RenderedJobs,
     routes,
     watcher::{self, Watcher},
+    webhooks::{self, Webhooks},
 };
 
 /// A network that jobs may ask for.
@@ -56,6 +57,8 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
+    /// What the operator decides of webhooks.
+    pub webhooks: WebhookSettings,
 }
 
 /// All that the routes share.
@@ -66,6 +69,7 @@ pub(crate) struct App {
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,
     pub settings: Settings,
+    pub webhooks: Webhooks,
     pub bounds: Bounds,
     pub readiness: Readiness,
     pub watcher: Watcher,
@@ -99,13 +103,14 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, webhooks } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let app = Arc::new(App {
         jobs,
         blobs,
         backbones,
         precisions,
+        webhooks: Webhooks::new(webhooks)?,
         bounds: Bounds::new(&settings),
         readiness: Readiness::default(),
         watcher: Watcher::default(),
@@ -119,6 +124,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
     app.background.spawn(crate::metrics::upkeep(app.clone()));
     app.background.spawn(watcher::watch(app.clone()));
+    app.background.spawn(webhooks::deliver(app.clone()));
 
     // An answer is written whole: waiting for more bytes to share a packet with would only delay it.
     let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
