@@ -105,3 +105,79 @@ async fn ask(
         ended = connection => Err(ended.map_or_else(broken, |()| "no answer from it".to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use impasto_jobs::{Client, JobId};
+    use jiff::Timestamp;
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    fn message() -> DueDelivery {
+        DueDelivery {
+            id: "msg_1".to_owned(),
+            job: JobId::new(),
+            client: Client::default(),
+            url: String::new(),
+            body: "{}".to_owned(),
+            tries: 0,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn here(is_https: bool, port: u16) -> Address {
+        let (host, authority) = ("localhost".to_owned(), format!("localhost:{port}"));
+        Address { is_https, host, port, authority, target: "/".to_owned() }
+    }
+
+    async fn send(post: &Post, address: &Address) -> Result<StatusCode, String> {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+        post.send(address, &secret, &message()).await
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_by_where_it_leads() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = here(false, listener.local_addr().unwrap().port());
+        let refusal = send(&Post::new(false).unwrap(), &address).await.unwrap_err();
+        assert_eq!(refusal, "its host is in a private network");
+        tokio::select! {
+            biased;
+            _ = listener.accept() => panic!("it was knocked at"),
+            () = std::future::ready(()) => {}
+        }
+    }
+
+    #[tokio::test]
+    async fn a_webhook_has_to_prove_who_it_is() {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let tls = tls.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let listener = TcpListener::bind("localhost:0").await.unwrap();
+        let address = here(true, listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(tls));
+            while let Ok((connection, _)) = listener.accept().await {
+                // One that does not trust us breaks off.
+                if let Ok(mut connection) = acceptor.accept(connection).await {
+                    drop(connection.read(&mut [0; 4096]).await);
+                    drop(connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await);
+                }
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        assert_eq!(send(&Post::trusting(roots, true).unwrap(), &address).await, Ok(StatusCode::NO_CONTENT));
+        let refusal = send(&Post::new(true).unwrap(), &address).await.unwrap_err();
+        assert!(refusal.starts_with("no TLS with it"), "{refusal}");
+    }
+}
