@@ -5,9 +5,12 @@ mod bench;
 mod cli;
 mod configuration;
 mod exit;
+mod exposure;
 mod health;
+mod keys;
 mod lifeline;
 mod logging;
+mod open_files;
 mod serve;
 mod signals;
 mod stylize;
@@ -42,6 +45,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stylize(arguments) => return stylize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
+        Command::Keys(arguments) => keys::run(&arguments)?,
         Command::Health(arguments) => health::run(&arguments)?,
         Command::Openapi => print!("{}", impasto_server::openapi_yaml()),
     }

@@ -49,6 +49,7 @@ impl FromStr for KeyId {
 /// What a key allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Scope {
     /// Submit jobs, cancel and delete one's own.
     Submit,
@@ -94,6 +95,11 @@ impl FromStr for Scope {
     }
 }
 
+/// Text that is no name for a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no name for a key: give 1 to 100 characters on one line, with no space at either end")]
+pub struct UnusableNameError;
+
 /// A key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
@@ -130,6 +136,15 @@ impl ApiKey {
             revoked_at: None,
         };
         (key, text)
+    }
+
+    /// Whether a key can be called `name`: by a line of text that is not long.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_name(name: &str) -> Result<(), UnusableNameError> {
+        let is_usable = (1..=100).contains(&name.chars().count()) && !name.contains(char::is_control);
+        if is_usable && name.trim() == name { Ok(()) } else { Err(UnusableNameError) }
     }
 
     /// Whether `text` is this key, and it was not revoked. How long the answer takes tells nothing of the secret.

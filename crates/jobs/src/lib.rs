@@ -26,7 +26,7 @@ mod sweep;
 mod terms;
 mod worker_locks;
 
-pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope};
+pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope, UnusableNameError};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};

@@ -2,7 +2,6 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, Job, JobId, JobStore, Sight};
 use impasto_recipe::{Precision, vgg::Architecture};
 use serde::{Deserialize, Serialize};
@@ -11,15 +10,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
 use crate::{
-    Settings, WebhookSettings,
+    LimitSettings, Settings, WebhookSettings,
     bounds::Bounds,
+    keyring::Keyring,
     layers,
     metrics::Metrics,
     new_losses::NewLosses,
+    peer::TrustedProxies,
     problem::Problem,
+    quota::Quotas,
+    rates::Rates,
     readiness::Readiness,
     rendered::RenderedJobs,
-    routes,
+    routes, serving,
     watcher::{self, Watcher},
     webhooks::{self, Webhooks},
 };
@@ -59,6 +62,8 @@ pub struct Service {
     pub settings: Settings,
     /// What the operator decides of webhooks.
     pub webhooks: WebhookSettings,
+    /// What one client may have.
+    pub limits: LimitSettings,
 }
 
 /// All that the routes share.
@@ -70,6 +75,13 @@ pub(crate) struct App {
     pub precisions: Vec<Precision>,
     pub settings: Settings,
     pub webhooks: Webhooks,
+    pub limits: LimitSettings,
+    /// Nobody but those who sit at this machine can get to it.
+    pub is_on_loopback: bool,
+    pub trusted_proxies: TrustedProxies,
+    pub keyring: Keyring,
+    pub rates: Rates,
+    pub quotas: Quotas,
     pub bounds: Bounds,
     pub readiness: Readiness,
     pub watcher: Watcher,
@@ -103,7 +115,7 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings, webhooks } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let app = Arc::new(App {
         jobs,
@@ -111,6 +123,12 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         backbones,
         precisions,
         webhooks: Webhooks::new(webhooks)?,
+        is_on_loopback: listener.local_addr()?.ip().is_loopback(),
+        trusted_proxies: TrustedProxies::read(&settings.trusted_proxies)?,
+        keyring: Keyring::default(),
+        rates: Rates::of(limits.requests_a_minute),
+        quotas: Quotas::default(),
+        limits,
         bounds: Bounds::new(&settings),
         readiness: Readiness::default(),
         watcher: Watcher::default(),
@@ -126,15 +144,13 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     app.background.spawn(watcher::watch(app.clone()));
     app.background.spawn(webhooks::deliver(app.clone()));
 
-    // An answer is written whole: waiting for more bytes to share a packet with would only delay it.
-    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving = serving::serve(listener, router, &app.settings, &app.trusted_proxies, &app.shutdown);
     let out_of_time = async {
         shutdown.cancelled().await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = out_of_time => tracing::warn!("leaving requests that were still open {grace:?} after the shutdown began"),
     }
     app.background.close();

@@ -33,6 +33,16 @@ pub(crate) enum Kind {
     NotAPicture,
     InvalidOption,
     InvalidQuery,
+    InvalidBody,
+    NoSuchKey,
+    NameTaken,
+    KeyRequired,
+    UnknownKey,
+    NotAllowed,
+    CrossSite,
+    ForeignHost,
+    TooManyRequests,
+    Quota,
     InvalidHeader,
     RangeNotSatisfiable,
     IdempotencyMismatch,
@@ -43,7 +53,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 35] = [
         Self::NoSuchRoute,
         Self::NoSuchJob,
         Self::MethodNotAllowed,
@@ -62,6 +72,16 @@ impl Kind {
         Self::NotAPicture,
         Self::InvalidOption,
         Self::InvalidQuery,
+        Self::InvalidBody,
+        Self::NoSuchKey,
+        Self::NameTaken,
+        Self::KeyRequired,
+        Self::UnknownKey,
+        Self::NotAllowed,
+        Self::CrossSite,
+        Self::ForeignHost,
+        Self::TooManyRequests,
+        Self::Quota,
         Self::InvalidHeader,
         Self::RangeNotSatisfiable,
         Self::IdempotencyMismatch,
@@ -113,6 +133,24 @@ impl Kind {
             Self::InvalidQuery => {
                 ("/problems/invalid-query", StatusCode::UNPROCESSABLE_ENTITY, "A query parameter cannot be")
             }
+            Self::InvalidBody => {
+                ("/problems/invalid-body", StatusCode::UNPROCESSABLE_ENTITY, "The body of the request cannot be")
+            }
+            Self::NoSuchKey => ("/problems/no-such-key", StatusCode::NOT_FOUND, "There is no such key"),
+            Self::NameTaken => ("/problems/name-taken", StatusCode::CONFLICT, "There is a key of this name"),
+            Self::KeyRequired => ("/problems/key-required", StatusCode::UNAUTHORIZED, "A key is needed"),
+            Self::UnknownKey => ("/problems/unknown-key", StatusCode::UNAUTHORIZED, "The key opens nothing"),
+            Self::NotAllowed => ("/problems/not-allowed", StatusCode::FORBIDDEN, "The key does not allow this"),
+            Self::CrossSite => {
+                ("/problems/cross-site", StatusCode::FORBIDDEN, "The request comes from a page of another site")
+            }
+            Self::ForeignHost => {
+                ("/problems/foreign-host", StatusCode::MISDIRECTED_REQUEST, "The service has another name")
+            }
+            Self::TooManyRequests => {
+                ("/problems/too-many-requests", StatusCode::TOO_MANY_REQUESTS, "There are too many requests")
+            }
+            Self::Quota => ("/problems/quota", StatusCode::TOO_MANY_REQUESTS, "The client has as much as it may have"),
             Self::InvalidHeader => ("/problems/invalid-header", StatusCode::UNPROCESSABLE_ENTITY, "A header cannot be"),
             Self::RangeNotSatisfiable => (
                 "/problems/range-not-satisfiable",
@@ -196,6 +234,9 @@ pub(crate) enum StoreProblems {
 /// Seconds to wait before asking a store again that did not answer.
 const STORE_RETRY: u64 = 5;
 
+/// Seconds after which a client's own queue may have got shorter.
+const QUEUE_RETRY: u64 = 30;
+
 impl Problem {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, status: kind.status(), detail: detail.into(), field: None, retry_after: None }
@@ -243,6 +284,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if kind.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"impasto\""));
+        }
         response
     }
 }
@@ -278,7 +322,7 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::QueueFull { .. } => Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY),
-            SubmitError::OwnQueueFull { .. } => Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY),
+            SubmitError::OwnQueueFull { .. } => Self::new(Kind::Quota, error.to_string()).retry_after(QUEUE_RETRY),
             SubmitError::OtherRequest => {
                 Self::new(Kind::IdempotencyMismatch, error.to_string()).in_field("Idempotency-Key")
             }

@@ -32,6 +32,7 @@ impl Query {
     pub fn take_number(&mut self, name: &str, things: &str) -> Result<Option<u32>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None };
+        let text = excerpt(&text);
         number.map(Some).ok_or_else(|| refuse(name, format!("'{text}' is no whole number of {things}")))
     }
 

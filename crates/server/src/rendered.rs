@@ -83,8 +83,15 @@ pub(crate) async fn job(app: &App, id: JobId, sight: &Sight) -> Result<Arc<Rende
     if sight.sees(&job.client) { Ok(job) } else { Err(Problem::no_such_job(&id)) }
 }
 
-/// The job `id` once it has ended, whosever it is; `None` when that takes longer than `wait`, or when the service shuts down.
-pub(crate) async fn ended_within(app: &App, id: JobId, wait: Duration) -> Result<Option<Arc<RenderedJob>>, Problem> {
+/// The job `id` once it has ended, whosever it is; `None` when that takes longer than `wait`, when the service shuts down, or when
+/// there is no room for one more of `client`'s that waits.
+pub(crate) async fn ended_within(
+    app: &App,
+    client: &Client,
+    id: JobId,
+    wait: Duration,
+) -> Result<Option<Arc<RenderedJob>>, Problem> {
+    let Ok(_place) = app.bounds.waiting(client) else { return Ok(None) };
     let until = Instant::now() + wait;
     loop {
         let job = whosever(app, id).await?;

@@ -1,11 +1,11 @@
 //! From a request to a job in the queue.
 
 use axum::extract::Request;
-use impasto_jobs::{Job, JobId, NewJob, QueueLimits, Submitted};
+use impasto_jobs::{Job, JobId, NewJob, Submitted};
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, layers::request_id, order,
-    pending::PendingBlobs, problem::Problem, rendered::RenderedJob, terms, upload,
+    pending::PendingBlobs, problem::Problem, quota::Tally, rendered::RenderedJob, terms, upload,
 };
 
 /// The job that a request asked for.
@@ -32,7 +32,8 @@ pub(crate) async fn take_in(
     let ordered = async {
         let idempotency = idempotency::key(&head.headers)?;
         // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
-        let _room = app.bounds.upload().await?;
+        let _room = app.bounds.upload(caller.client()).await?;
+        intake.count_for(Tally::begin(app, caller.client()).await?);
         let order = upload::receive(app, id, &head.headers, &intake, fields).await?;
         let mut terms = terms::of(app, caller, idempotency, &order.fields)?;
         terms.request = request_id(&head.headers);
@@ -71,7 +72,7 @@ async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Submis
     let (preset, styles) = (job.recipe.preset, job.styles.len());
     let background = app.background.clone();
     let submitting = background.spawn(async move {
-        match app.jobs.submit(job, &QueueLimits::of_all(app.settings.max_queued)).await {
+        match app.jobs.submit(job, &app.limits.in_queue(app.settings.max_queued)).await {
             Ok(submitted) => {
                 let is_new = matches!(submitted, Submitted::New(_));
                 if is_new {

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     caller::Caller,
     fields::Fields,
-    problem::{Problem, excerpt},
+    problem::{Kind, Problem, excerpt},
 };
 
 /// Seconds that a job may be given to begin, at the most: a year.
@@ -56,8 +56,8 @@ pub(crate) fn of(app: &App, caller: &Caller, idempotency: Option<String>, fields
     let TermFields { priority, start_within, webhook } = fields.terms.clone();
     let priority = priority.unwrap_or_default();
     if priority > Priority::default() && !caller.may(Scope::Priority) {
-        let why = format!("is {priority}, which takes a key with the scope priority: leave it out");
-        return Err(OptionError::new(TermFields::PRIORITY, why).into());
+        let why = format!("the priority {priority} takes a key with the scope {}: leave it out", Scope::Priority);
+        return Err(Problem::new(Kind::NotAllowed, why).in_field(TermFields::PRIORITY));
     }
     if let Some(url) = &webhook {
         app.webhooks.admit(url, caller.client()).map_err(|why| OptionError::new(TermFields::WEBHOOK, why))?;

@@ -69,13 +69,18 @@ pub(crate) async fn events(
     let heard = last_heard(&headers)?;
     // Whether the caller sees the job does not change while it is there.
     rendered::job(&app, id, &caller.sight()).await?;
+    let place = app.bounds.waiting(caller.client())?;
     let mut teller = Teller::new(app, id, heard);
     let first = teller.look().await?;
     if heard.is_some() && teller.is_done() && first.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let greeting = stream::iter([Ok(Event::default().retry(RETRY))]);
-    let told = greeting.chain(teller.tell(first)).take_until(tokio::time::sleep(LONGEST));
+    let told = greeting.chain(teller.tell(first)).take_until(tokio::time::sleep(LONGEST)).map(move |event| {
+        // It is held for as long as the stream lasts.
+        let _ = &place;
+        event
+    });
     let headers = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         // Tells proxies of nginx's kind to hand each event on at once.

@@ -8,13 +8,16 @@ mod events;
 mod health;
 mod id;
 mod job;
+mod keys;
 mod list;
 mod losses;
 mod paint;
 mod preview;
 mod result;
+mod session;
 mod submit;
 
+pub(crate) use health::alive;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::Shared, docs, openapi, page};
@@ -33,8 +36,32 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(backbones::backbones))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+        .routes(routes!(session::show, session::log_in, session::log_out))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::revoke))
         .routes(routes!(about::metrics))
         .routes(routes!(about::openapi))
         .merge(page::router().into())
         .merge(docs::router().into())
+}
+
+/// What it takes to get to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing, and nobody counts how often.
+    Free,
+    /// No key, but not too often.
+    Open,
+    /// A key, where there are keys.
+    Keyed,
+}
+
+/// What it takes to get to `route`, as the router spells it. Whatever is not named here takes a key.
+pub(crate) fn access(route: &str) -> Access {
+    match route {
+        "/" | "/studio.css" | "/studio.js" | "/docs" | "/docs.css" | "/openapi.yaml" => Access::Free,
+        "/healthz" | "/readyz" => Access::Free,
+        "/v1/session" => Access::Open,
+        _ => Access::Keyed,
+    }
 }

@@ -111,7 +111,7 @@ pub(crate) async fn paint(
     let Submission { id, job, is_new } = submission::take_in(&app, &caller, request, fields).await?;
     // What is made for one who waits is made for nobody once they have gone. What was made before, others may wait for.
     let mut waiting = Waiting { app: &app, caller: &caller, id, is_sole: is_new };
-    let ended = rendered::ended_within(&app, id, wish.unwrap_or(longest)).await?;
+    let ended = rendered::ended_within(&app, caller.client(), id, wish.unwrap_or(longest)).await?;
     waiting.is_sole = false;
     let mut response = match ended {
         Some(_) => picture(&app, &caller, id, &wanted).await?,

@@ -94,7 +94,7 @@ pub(crate) async fn submit(
     let wait = prefer::wait(request.headers()).map(|wait| wait.min(longest));
     let Submission { id, job, is_new } = submission::take_in(&app, &caller, request, Fields::default()).await?;
     let ended = match wait {
-        Some(wait) => rendered::ended_within(&app, id, wait).await?,
+        Some(wait) => rendered::ended_within(&app, caller.client(), id, wait).await?,
         None => None,
     };
     let mut response = match ended {

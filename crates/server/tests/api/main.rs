@@ -2,6 +2,7 @@
 
 mod common;
 mod compression;
+mod cross_site;
 mod events;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
@@ -9,14 +10,18 @@ mod forms;
 mod idempotency;
 mod inputs;
 mod job;
+mod keys;
+mod limits;
 mod list;
 mod losses;
 mod openapi;
 mod paint;
+mod peers;
 mod pictures;
 mod ranges;
 mod refusals;
 mod service;
+mod slow;
 mod storage;
 mod submit;
 mod terms;
