@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
+mod backup;
 mod blobs;
 mod claim;
 mod client;
@@ -23,9 +24,11 @@ mod status;
 mod store;
 mod sweep;
 mod terms;
+mod traffic;
 mod worker_locks;
 
 pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope};
+pub use backup::{BackedUp, BackupError, Places, back_up};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};
@@ -40,4 +43,5 @@ pub use status::{Event, Status, UnknownStatus};
 pub use store::JobStore;
 pub use sweep::{Retention, SweepError, Sweeper, Swept};
 pub use terms::{Idempotency, Priority, QueueLimits, Submitted, Terms, UnknownPriority};
+pub use traffic::{BlobKind, Moved};
 pub use worker_locks::{WorkerLock, WorkerLocks};

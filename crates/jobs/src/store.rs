@@ -114,6 +114,14 @@ impl JobStore {
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
         self.database.counts().await
     }
+
+    /// How long ago the job was submitted that has waited longest; `None` where none waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
+        self.database.longest_wait().await
+    }
 }
 
 /// Who may use the API.

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, Job, JobId, JobStore, Sight};
+use impasto_metrics::Metrics;
 use impasto_recipe::{Precision, vgg::Architecture};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
@@ -13,8 +14,8 @@ use utoipa::ToSchema;
 use crate::{
     Settings,
     bounds::Bounds,
+    exposition::Exposition,
     layers,
-    metrics::Metrics,
     problem::Problem,
     readiness::Readiness,
     rendered::RenderedJobs,
@@ -55,6 +56,8 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
+    /// Where it counts what it does.
+    pub metrics: Metrics,
 }
 
 /// All that the routes share.
@@ -69,7 +72,7 @@ pub(crate) struct App {
     pub readiness: Readiness,
     pub watcher: Watcher,
     pub rendered: RenderedJobs,
-    pub metrics: Metrics,
+    pub exposition: Exposition,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
     /// Work that outlives its request, such as the deletion of what a vanished client had uploaded.
@@ -97,8 +100,9 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
+    let exposition = Exposition::of_service(metrics, jobs.clone(), blobs.clone());
     let app = Arc::new(App {
         jobs,
         blobs,
@@ -108,7 +112,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         readiness: Readiness::default(),
         watcher: Watcher::default(),
         rendered: RenderedJobs::default(),
-        metrics: Metrics::new().map_err(io::Error::other)?,
+        exposition,
         settings,
         shutdown: shutdown.clone(),
         background: TaskTracker::new(),

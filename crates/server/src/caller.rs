@@ -4,7 +4,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use impasto_jobs::{Client, Scope, Sight};
 
-use crate::{app::Shared, problem::Problem};
+use crate::{app::Shared, problem::Problem, request_log::Signature};
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
@@ -36,6 +36,9 @@ impl Caller {
 
     async fn with(scope: Scope, parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let caller = Self::of(parts, app).await?;
+        if let Some(signature) = parts.extensions.get::<Signature>() {
+            signature.sign(caller.client());
+        }
         assert!(caller.may(scope));
         Ok(caller)
     }

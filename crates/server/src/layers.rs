@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{HeaderValue, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -14,16 +14,14 @@ use tower_http::{
     cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     set_header::SetResponseHeaderLayer,
-    trace::TraceLayer,
 };
 
 use crate::{
     app::Shared,
     compression, metrics,
     problem::{self, Kind, Problem},
+    request_log::{self, REQUEST_ID},
 };
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the answers of the API may do in a browser: nothing.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -44,9 +42,10 @@ pub(crate) fn wrap(router: Router<Shared>, app: &Shared) -> io::Result<Router<Sh
         .layer(by_default(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(by_default(header::REFERRER_POLICY, "no-referrer"))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::record))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(middleware::from_fn(request_log::log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(middleware::from_fn(request_log::name))
         .layer(cors(&app.settings.cors_origins)?)
         .layer(middleware::from_fn(hide_cors_from_strangers)))
 }
@@ -60,11 +59,6 @@ async fn method_not_allowed(request: Request) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     Problem::new(Kind::MethodNotAllowed, format!("{path} does not take {method}; the header Allow says what it takes"))
         .into_response()
-}
-
-fn span(request: &Request) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn cors(origins: &[String]) -> io::Result<CorsLayer> {

@@ -118,6 +118,11 @@ impl Kind {
         self.facts().0
     }
 
+    /// Its name alone, for those who count.
+    pub fn name(self) -> &'static str {
+        self.uri().trim_start_matches("/problems/")
+    }
+
     pub fn status(self) -> StatusCode {
         self.facts().1
     }
@@ -217,6 +222,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        // For those who count what is refused.
+        response.extensions_mut().insert(kind);
         response
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Sqlite, Transaction,
     ending::{Ending, JobRow},
     now,
-    rows::{json, optional_blob, optional_json, text},
+    rows::{json, optional_blob, optional_json, text, time},
 };
 use crate::{Attempt, BlobKey, Claim, ClaimError, ClaimKey, Event, JobError, Standing, Status, StoreError, WorkerName};
 
@@ -224,6 +224,8 @@ impl Held {
 fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
     Ok(Claim {
         key: ClaimKey { job: text(row, "id")?, attempt: Attempt(row.try_get("attempt")?) },
+        created_at: time("created_at", row.try_get("created_at")?)?,
+        started_at: time("started_at", row.try_get("started_at")?)?,
         recipe: json(row, "recipe")?,
         fingerprint: optional_json(row, "fingerprint")?,
         content: BlobKey::named(row.try_get("content")?),

@@ -9,6 +9,7 @@ mod ending;
 mod jobs;
 mod keys;
 mod open;
+mod operator;
 mod retention;
 mod rows;
 mod take_back;
@@ -16,6 +17,7 @@ mod time;
 mod transaction;
 
 use jiff::Timestamp;
+pub(crate) use operator::{blobs_named_in, copy_database};
 use sqlx::SqlitePool;
 use transaction::Transaction;
 

@@ -166,7 +166,7 @@ fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sql
     row.try_get::<Option<i64>, _>(column)?.map(|milliseconds| time(column, milliseconds)).transpose()
 }
 
-fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
     let out_of_range =
         |error: jiff::Error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: error.into() };
     Timestamp::from_millisecond(milliseconds).map_err(out_of_range)

@@ -13,6 +13,7 @@ mod preview;
 mod result;
 mod submit;
 
+pub(crate) use health::alive;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::Shared, docs, openapi, page};

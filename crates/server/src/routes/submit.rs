@@ -17,7 +17,7 @@ use crate::{
     pending::PendingBlobs,
     problem::{Problem, ProblemDocument},
     rendered::RenderedJob,
-    upload,
+    request_log, upload,
     view::{JobView, path_of},
 };
 
@@ -72,7 +72,8 @@ pub(crate) async fn submit(
         order::resolve(&app, &caller, id, upload::receive(&app, id, &head.headers, &intake).await?).await
     };
     match ordered.await {
-        Ok(job) => {
+        Ok(mut job) => {
+            job.terms.request = request_log::id_of(&head.headers).map(str::to_owned);
             let job = RenderedJob::of(enqueue(app, job, blobs).await?)?;
             let location = path_of(id);
             let mut response = answer(StatusCode::ACCEPTED, &job);

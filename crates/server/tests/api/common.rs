@@ -8,6 +8,7 @@ use std::{
 };
 
 use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
+use impasto_metrics::Metrics;
 use impasto_picture::{Format, Picture};
 use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Size};
 use impasto_server::{BackboneInfo, Service, Settings, run};
@@ -68,7 +69,8 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let precisions = vec![Precision::F32, Precision::Bf16];
-        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, precisions, settings };
+        let metrics = Metrics::new("tested").unwrap();
+        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, precisions, settings, metrics };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
     }
