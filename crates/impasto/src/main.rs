@@ -1,6 +1,7 @@
 //! impasto: neural style transfer as a service. What each subcommand does stands in the file of its name.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod bench;
 mod cli;
 mod configuration;
@@ -8,6 +9,7 @@ mod exit;
 mod health;
 mod lifeline;
 mod logging;
+mod measuring;
 mod serve;
 mod signals;
 mod stylize;
@@ -41,6 +43,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(arguments) => return worker::run(&arguments),
         Command::Stylize(arguments) => return stylize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments)?,
+        Command::Backup(arguments) => backup::run(&arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
         Command::Health(arguments) => health::run(&arguments)?,
         Command::Openapi => print!("{}", impasto_server::openapi_yaml()),

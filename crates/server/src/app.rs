@@ -118,7 +118,6 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         background: TaskTracker::new(),
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
-    app.background.spawn(crate::metrics::upkeep(app.clone()));
     app.background.spawn(watcher::watch(app.clone()));
 
     // An answer is written whole: waiting for more bytes to share a packet with would only delay it.

@@ -1,6 +1,6 @@
 //! What is counted of every request.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -13,9 +13,6 @@ use crate::{app::Shared, problem::Kind};
 
 /// The routes that take pictures.
 const UPLOADS: [&str; 2] = ["/v1/jobs", "/v1/paint"];
-
-/// From one fold of the samples to the next.
-const FOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// Counts and times a request.
 pub(crate) async fn record(
@@ -47,13 +44,5 @@ pub(crate) fn known(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
-    }
-}
-
-/// Histograms keep every sample until they are folded, which nobody does while nobody scrapes.
-pub(crate) async fn upkeep(app: Shared) {
-    let mut ticks = tokio::time::interval(FOLD_EVERY);
-    while app.shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        app.exposition.metrics().upkeep();
     }
 }
