@@ -6,10 +6,13 @@ mod bench;
 mod cli;
 mod configuration;
 mod exit;
+mod exposure;
 mod health;
+mod keys;
 mod lifeline;
 mod logging;
 mod measuring;
+mod open_files;
 mod serve;
 mod signals;
 mod stylize;
@@ -45,6 +48,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => bench::run(&arguments)?,
         Command::Backup(arguments) => backup::run(&arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
+        Command::Keys(arguments) => keys::run(&arguments)?,
         Command::Health(arguments) => health::run(&arguments)?,
         Command::Openapi => print!("{}", impasto_server::openapi_yaml()),
     }

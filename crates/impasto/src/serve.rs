@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{Role, ServeArguments},
     configuration::{self, Configuration},
-    logging,
+    exposure, logging, open_files,
     signals::Signals,
     supervisor::Supervisor,
     weights,
@@ -62,13 +62,16 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
     if arguments.role != Role::Worker {
         let listener = listen(&configuration.server.addr).await?;
         let address = listener.local_addr().context("the listener has no address")?;
+        exposure::check(&configuration.server, address.ip(), &jobs).await?;
+        let settings = open_files::leave_room(configuration.server.clone());
         announce(&format!("listening on http://{address}"));
         let service = Service {
             jobs: jobs.clone(),
             blobs: blobs.clone(),
             backbones: weights::backbones(&configuration, arguments.role),
             precisions: precisions_of(&configuration, arguments.role),
-            settings: configuration.server.clone(),
+            settings,
+            limits: configuration.limits,
             metrics,
         };
         let until = shutdown.clone();
@@ -103,12 +106,17 @@ async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &Cancellat
 
 /// Opens the job store and the blob store, making their folder.
 pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(JobStore, BlobStore)> {
+    let jobs = open_jobs(configuration).await?;
+    let blobs = BlobStore::local(&configuration.store.blobs())?;
+    Ok((jobs, blobs))
+}
+
+/// Opens the job store, making its folder.
+pub async fn open_jobs(configuration: &Configuration) -> anyhow::Result<JobStore> {
     let store = &configuration.store;
     std::fs::create_dir_all(&store.data)
         .with_context(|| format!("the data folder {} cannot be made", store.data.display()))?;
-    let jobs = JobStore::open(&store.database()).await?;
-    let blobs = BlobStore::local(&store.blobs())?;
-    Ok((jobs, blobs))
+    Ok(JobStore::open(&store.database()).await?)
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {

@@ -153,6 +153,12 @@ impl JobError {
     /// The kind of the error of a job that worker after worker died of.
     pub const WORKER_CRASHED: &'static str = "worker_crashed";
 
+    /// The kind of the error of a job whose pictures or recipe cannot be painted.
+    pub const INPUT: &'static str = "input";
+
+    /// The kind of the error of a job whose weights cannot be had.
+    pub const BACKBONE_UNAVAILABLE: &'static str = "backbone_unavailable";
+
     /// The kind of the error of a job that no worker began in time.
     pub const NOT_STARTED: &'static str = "not_started";
 }

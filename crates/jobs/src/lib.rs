@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
-mod backup;
+mod back_up;
 mod blobs;
 mod claim;
 mod client;
@@ -19,6 +19,7 @@ mod key;
 mod lease_watch;
 mod leftovers;
 mod page;
+mod secret;
 mod sqlite;
 mod status;
 mod store;
@@ -27,8 +28,8 @@ mod terms;
 mod traffic;
 mod worker_locks;
 
-pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope};
-pub use backup::{BackedUp, BackupError, Places, back_up};
+pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope, UnusableNameError};
+pub use back_up::{BackUpError, BackedUp, Places, back_up};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};
@@ -39,6 +40,7 @@ pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;
 pub use lease_watch::LeaseWatch;
 pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};
+pub use secret::{KeyText, ParseCookieError, ParseKeyError, SessionCookie};
 pub use status::{Event, Status, UnknownStatus};
 pub use store::JobStore;
 pub use sweep::{Retention, SweepError, Sweeper, Swept};

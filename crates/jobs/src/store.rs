@@ -275,8 +275,8 @@ impl JobStore {
 /// What a worker does. Each of its writes is refused with [`ClaimError::Lost`], and changes nothing, once the job is no
 /// longer the claim's. A lease that ran out loses the claim only when someone takes the job back.
 impl JobStore {
-    /// Claims the job that has waited longest for `worker`, which may be silent for `lease` before it loses its right to
-    /// it. `None` when no job waits.
+    /// Claims the job that is next in the queue for `worker`, which may be silent for `lease` before it loses its right to
+    /// it. `None` when no job waits. A job that no worker has begun in time fails instead.
     ///
     /// # Errors
     /// When the database fails.

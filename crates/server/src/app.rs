@@ -2,7 +2,6 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, Job, JobId, JobStore, Sight};
 use impasto_metrics::Metrics;
 use impasto_recipe::{Precision, vgg::Architecture};
@@ -12,14 +11,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
 use crate::{
-    Settings,
+    LimitSettings, Settings,
     bounds::Bounds,
     exposition::Exposition,
+    keyring::Keyring,
     layers,
+    new_losses::NewLosses,
+    peer::TrustedProxies,
     problem::Problem,
+    quota::Quotas,
+    rates::Rates,
     readiness::Readiness,
     rendered::RenderedJobs,
-    routes,
+    routes, serving,
     watcher::{self, Watcher},
 };
 
@@ -56,6 +60,8 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
+    /// What one client may have.
+    pub limits: LimitSettings,
     /// Where it counts what it does.
     pub metrics: Metrics,
 }
@@ -68,10 +74,18 @@ pub(crate) struct App {
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,
     pub settings: Settings,
+    pub limits: LimitSettings,
+    /// Nobody but those who sit at this machine can get to it.
+    pub is_on_loopback: bool,
+    pub trusted_proxies: TrustedProxies,
+    pub keyring: Keyring,
+    pub rates: Rates,
+    pub quotas: Quotas,
     pub bounds: Bounds,
     pub readiness: Readiness,
     pub watcher: Watcher,
     pub rendered: RenderedJobs,
+    pub new_losses: NewLosses,
     pub exposition: Exposition,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
@@ -100,7 +114,7 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings, metrics } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, limits, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let exposition = Exposition::of_service(metrics, jobs.clone(), blobs.clone());
     let app = Arc::new(App {
@@ -108,10 +122,17 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         blobs,
         backbones,
         precisions,
+        is_on_loopback: listener.local_addr()?.ip().is_loopback(),
+        trusted_proxies: TrustedProxies::read(&settings.trusted_proxies)?,
+        keyring: Keyring::default(),
+        rates: Rates::of(limits.requests_a_minute),
+        quotas: Quotas::default(),
+        limits,
         bounds: Bounds::new(&settings),
         readiness: Readiness::default(),
         watcher: Watcher::default(),
         rendered: RenderedJobs::default(),
+        new_losses: NewLosses::default(),
         exposition,
         settings,
         shutdown: shutdown.clone(),
@@ -120,15 +141,13 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
     app.background.spawn(watcher::watch(app.clone()));
 
-    // An answer is written whole: waiting for more bytes to share a packet with would only delay it.
-    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving = serving::serve(listener, router, &app.settings, &app.trusted_proxies, &app.shutdown);
     let out_of_time = async {
         shutdown.cancelled().await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = out_of_time => tracing::warn!("leaving requests that were still open {grace:?} after the shutdown began"),
     }
     app.background.close();

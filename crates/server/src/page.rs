@@ -8,8 +8,8 @@ use axum::{
 };
 
 /// What the pages of the service may do in a browser: nothing may come from elsewhere.
-const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; \
-                      form-action 'self'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' blob: data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The page and its files.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {

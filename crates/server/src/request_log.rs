@@ -9,19 +9,14 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderName, header},
+    http::{HeaderMap, header},
     middleware::Next,
     response::Response,
 };
 use impasto_jobs::{Client, JobId};
 use tracing::{Instrument, Span};
 
-use crate::{metrics::known, peer::Peer};
-
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Letters of a request's name at the most.
-const LONGEST_ID: usize = 64;
+use crate::{metrics::known, peer::Peer, request_id};
 
 /// Where the name of whoever asks is left for the log by the extractor that finds it out.
 #[derive(Debug, Clone, Default)]
@@ -33,23 +28,6 @@ impl Signature {
         // The first one stands: a request comes from one client.
         _ = self.0.set(client.clone());
     }
-}
-
-/// Names the requests that come without a name, or with one that does not belong in a log.
-pub(crate) async fn name(mut request: Request, next: Next) -> Response {
-    if id_of(request.headers()).is_none() {
-        request.headers_mut().remove(REQUEST_ID);
-    }
-    next.run(request).await
-}
-
-/// The name of the request with these headers, if that can stand in a log.
-pub(crate) fn id_of(headers: &HeaderMap) -> Option<&str> {
-    let plain = |id: &&str| {
-        (1..=LONGEST_ID).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-    };
-    headers.get(REQUEST_ID)?.to_str().ok().filter(plain)
 }
 
 /// What the log says of a request. Whatever becomes of it, a line is written: where it is dropped unanswered, that its client has
@@ -73,7 +51,7 @@ pub(crate) async fn log(route: Option<MatchedPath>, mut request: Request, next: 
     let headers = request.headers();
     let mut line = Line {
         // An error's span is there wherever an error is logged.
-        span: tracing::error_span!("request", id = id_of(headers)),
+        span: tracing::error_span!("request", id = request_id::of(headers)),
         method: known(request.method()),
         // What a client makes up may be anything, a secret that was pasted in the wrong place among it.
         route: route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned()),

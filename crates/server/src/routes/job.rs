@@ -67,6 +67,7 @@ pub(crate) async fn show(
     if let Some(wait) = wait {
         let news = known.any() && !known.has(&tag_of_revision(job.revision));
         if !news && !job.is_finished {
+            let _place = app.bounds.waiting(caller.client())?;
             watcher::for_change(&app, id, job.revision, wait).await?;
             job = rendered::job(&app, id, &caller.sight()).await?;
         }

@@ -4,13 +4,17 @@ mod about;
 mod backbones;
 mod cancel;
 mod delete;
+mod events;
 mod health;
 mod id;
 mod job;
+mod keys;
 mod list;
 mod losses;
+mod paint;
 mod preview;
 mod result;
+mod session;
 mod submit;
 
 pub(crate) use health::alive;
@@ -24,14 +28,40 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(submit::submit, list::list))
         .routes(routes!(job::show, delete::delete))
         .routes(routes!(losses::losses))
+        .routes(routes!(events::events))
         .routes(routes!(result::result))
+        .routes(routes!(paint::paint))
         .routes(routes!(preview::preview))
         .routes(routes!(cancel::cancel))
         .routes(routes!(backbones::backbones))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+        .routes(routes!(session::show, session::log_in, session::log_out))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::revoke))
         .routes(routes!(about::metrics))
         .routes(routes!(about::openapi))
         .merge(page::router().into())
         .merge(docs::router().into())
+}
+
+/// What it takes to get to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing, and nobody counts how often.
+    Free,
+    /// No key, but not too often.
+    Open,
+    /// A key, where there are keys.
+    Keyed,
+}
+
+/// What it takes to get to `route`, as the router spells it. Whatever is not named here takes a key.
+pub(crate) fn access(route: &str) -> Access {
+    match route {
+        "/" | "/studio.css" | "/studio.js" | "/docs" | "/docs.css" | "/openapi.yaml" => Access::Free,
+        "/healthz" | "/readyz" => Access::Free,
+        "/v1/session" => Access::Open,
+        _ => Access::Keyed,
+    }
 }

@@ -11,7 +11,7 @@ use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
 use impasto_metrics::Metrics;
 use impasto_picture::{Format, Picture};
 use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Size};
-use impasto_server::{BackboneInfo, Service, Settings, run};
+use impasto_server::{BackboneInfo, LimitSettings, Service, Settings, run};
 use reqwest::{
     Client, Response, StatusCode,
     header::HeaderMap,
@@ -43,17 +43,30 @@ impl Server {
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
-        Self::start_on(folder, blobs, change).await
+        Self::start_on(folder, blobs, LimitSettings::default(), change).await
+    }
+
+    /// With other limits of its clients.
+    pub async fn start_limited(limits: LimitSettings, change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
+        Self::start_on(folder, blobs, limits, change).await
     }
 
     /// With blobs that fail on demand.
     pub async fn start_on_faulty(change: impl FnOnce(&mut Settings)) -> (Self, Arc<FaultyBlobs>) {
         let faulty = FaultyBlobs::new();
-        let server = Self::start_on(tempfile::tempdir().unwrap(), BlobStore::on(faulty.clone()), change).await;
+        let (folder, blobs) = (tempfile::tempdir().unwrap(), BlobStore::on(faulty.clone()));
+        let server = Self::start_on(folder, blobs, LimitSettings::default(), change).await;
         (server, faulty)
     }
 
-    async fn start_on(folder: TempDir, blobs: BlobStore, change: impl FnOnce(&mut Settings)) -> Self {
+    async fn start_on(
+        folder: TempDir,
+        blobs: BlobStore,
+        limits: LimitSettings,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
         let mut settings = Settings::default();
         change(&mut settings);
@@ -70,9 +83,18 @@ impl Server {
         let shutdown = CancellationToken::new();
         let precisions = vec![Precision::F32, Precision::Bf16];
         let metrics = Metrics::new("tested").unwrap();
-        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, precisions, settings, metrics };
+        let (store, pictures) = (jobs.clone(), blobs.clone());
+        let service = Service { jobs: store, blobs: pictures, backbones, precisions, settings, limits, metrics };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
+    }
+
+    /// The service once more, after it was stopped: on the same stores.
+    pub async fn restarted(self) -> Self {
+        let Self { shutdown, running, folder, blobs, .. } = self;
+        shutdown.cancel();
+        running.await.unwrap().unwrap();
+        Self::start_on(folder, blobs, LimitSettings::default(), |_| {}).await
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -128,6 +150,14 @@ impl Server {
         let claim = self.jobs.claim(&WorkerName("tester".to_owned()), Duration::from_secs(600)).await.unwrap().unwrap();
         self.jobs.begin(&claim.key, &fingerprint()).await.unwrap();
         claim
+    }
+
+    /// Saves the `number`th preview of `claim`.
+    pub async fn save(&self, claim: &Claim, number: u64, picture: &Picture) {
+        let (checkpoint, preview) = (BlobKey::checkpoint(&claim.key, number), BlobKey::preview(&claim.key, number));
+        self.blobs.put(&checkpoint, "a checkpoint".into()).await.unwrap();
+        self.blobs.put(&preview, picture.encode(Format::Png).unwrap().into()).await.unwrap();
+        self.jobs.save_checkpoint(&claim.key, &checkpoint, &preview).await.unwrap();
     }
 
     /// Finishes the job of `claim` with `picture`.

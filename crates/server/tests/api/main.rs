@@ -2,6 +2,7 @@
 
 mod common;
 mod compression;
+mod events;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
 mod forms;

@@ -31,6 +31,7 @@ fn the_form_has_every_option() {
     let known: Vec<_> = ["content", "style", "mask", "style_mask", "initial", "initial_job"]
         .iter()
         .chain(Options::NAMES)
+        .chain(&["priority", "start_within", "webhook"])
         .copied()
         .collect();
     assert_eq!(fields, known);

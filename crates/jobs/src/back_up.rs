@@ -22,7 +22,7 @@ const MOST_LOOKS: u32 = 8;
 
 /// Why there is no copy. What was there of an earlier one is as it was, but for blobs that came on top.
 #[derive(Debug, thiserror::Error)]
-pub enum BackupError {
+pub enum BackUpError {
     /// The database could not be copied.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,8 +60,8 @@ pub struct Places {
 /// and is whole until the new one is.
 ///
 /// # Errors
-/// [`BackupError`] says which.
-pub async fn back_up(from: &Places, to: &Places) -> Result<BackedUp, BackupError> {
+/// [`BackUpError`] says which.
+pub async fn back_up(from: &Places, to: &Places) -> Result<BackedUp, BackUpError> {
     let draft = to.database.with_extension("unfinished");
     make_folder(&to.blobs)?;
     let (mut backed_up, mut named) = (BackedUp::default(), HashSet::new());
@@ -84,12 +84,12 @@ pub async fn back_up(from: &Places, to: &Places) -> Result<BackedUp, BackupError
 /// Does `work` on a thread that may wait for the disk.
 async fn beside<T: Send + 'static>(
     doing: &str,
-    work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
-) -> Result<T, BackupError> {
+    work: impl FnOnce() -> Result<T, BackUpError> + Send + 'static,
+) -> Result<T, BackUpError> {
     blocking(move || Ok(work())).await.map_err(cannot(doing))?
 }
 
-fn copy_all(keys: &HashSet<BlobKey>, from: &Path, to: &Path) -> Result<BackedUp, BackupError> {
+fn copy_all(keys: &HashSet<BlobKey>, from: &Path, to: &Path) -> Result<BackedUp, BackUpError> {
     let mut copied = BackedUp::default();
     for key in keys {
         let (source, target) = (from.join(key.as_str()), to.join(key.as_str()));
@@ -126,7 +126,7 @@ fn link_or_copy(source: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// Gives the copy its name, and removes what it no longer needs.
-fn finish(draft: &Path, Places { database, blobs }: &Places, named: &HashSet<BlobKey>) -> Result<(), BackupError> {
+fn finish(draft: &Path, Places { database, blobs }: &Places, named: &HashSet<BlobKey>) -> Result<(), BackUpError> {
     let doing = format!("write {}", database.display());
     let written = fs::File::open(draft).and_then(|file| file.sync_all()).and_then(|()| fs::rename(draft, database));
     written.map_err(cannot(doing))?;
@@ -149,11 +149,11 @@ fn find_files(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn make_folder(folder: &Path) -> Result<(), BackupError> {
+fn make_folder(folder: &Path) -> Result<(), BackUpError> {
     fs::create_dir_all(folder).map_err(cannot(format!("make the folder {}", folder.display())))
 }
 
-fn remove_if_there(file: &Path) -> Result<(), BackupError> {
+fn remove_if_there(file: &Path) -> Result<(), BackUpError> {
     match fs::remove_file(file) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
             Err(cannot(format!("remove {}", file.display()))(cause))
@@ -162,7 +162,7 @@ fn remove_if_there(file: &Path) -> Result<(), BackupError> {
     }
 }
 
-fn cannot(doing: impl Into<String>) -> impl FnOnce(io::Error) -> BackupError {
+fn cannot(doing: impl Into<String>) -> impl FnOnce(io::Error) -> BackUpError {
     let doing = doing.into();
-    |cause| BackupError::File { doing, cause }
+    |cause| BackUpError::File { doing, cause }
 }
