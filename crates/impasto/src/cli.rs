@@ -32,6 +32,8 @@ pub enum Command {
     Stylize(Box<StylizeArguments>),
     /// Measure the seconds an epoch takes.
     Bench(BenchArguments),
+    /// Copy the jobs and their pictures to another folder, while the service runs.
+    Backup(BackupArguments),
     /// See to the backbones' weights.
     Weights(WeightsArguments),
     /// See to the keys that the API is used with.
@@ -107,6 +109,15 @@ pub struct BenchArguments {
     /// The configuration file, for the weights' places [default: config/impasto.toml, where it is there].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArguments {
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+    /// The folder of the copy, which can be a data folder itself. A copy that is there is brought up to date.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
 }
 
 #[derive(Debug, Args)]

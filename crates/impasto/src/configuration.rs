@@ -26,6 +26,7 @@ pub struct Configuration {
     pub workers: impasto_worker::Settings,
     pub weights: impasto_weights::Settings,
     pub log: LogSettings,
+    pub metrics: MetricsSettings,
 }
 
 /// The section `[store]`.
@@ -98,6 +99,14 @@ impl Default for LogSettings {
     fn default() -> Self {
         Self { format: LogFormat::Text, filter: "info".to_owned() }
     }
+}
+
+/// The section `[metrics]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Where `/metrics` and `/healthz` are served by themselves, without a key; nowhere if it is empty.
+    pub addr: String,
 }
 
 /// How log lines look.

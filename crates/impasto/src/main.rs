@@ -1,6 +1,7 @@
 //! impasto: neural style transfer as a service. What each subcommand does stands in the file of its name.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod bench;
 mod cli;
 mod configuration;
@@ -10,6 +11,7 @@ mod health;
 mod keys;
 mod lifeline;
 mod logging;
+mod measuring;
 mod open_files;
 mod serve;
 mod signals;
@@ -44,6 +46,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(arguments) => return worker::run(&arguments),
         Command::Stylize(arguments) => return stylize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments)?,
+        Command::Backup(arguments) => backup::run(&arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
         Command::Keys(arguments) => keys::run(&arguments)?,
         Command::Health(arguments) => health::run(&arguments)?,

@@ -4,8 +4,9 @@ use std::{io::Write, time::Duration};
 
 use anyhow::Context;
 use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept};
+use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
-use impasto_server::Service;
+use impasto_server::{Exposition, Service, run_metrics};
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,8 @@ use crate::{
 
 /// What a request may take from the last byte of its upload to its job's row, what it waits for its turn not counted.
 const FROM_UPLOAD_TO_JOB: u64 = 600;
+/// From one fold of what was measured to the next.
+const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// From one sweep to the next.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -36,11 +39,26 @@ pub fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
 async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyhow::Result<()> {
     let Signals { shutdown, at_once } = Signals::listen()?;
     let (jobs, blobs) = open_stores(&configuration).await?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     let supervisor = match arguments.role {
         Role::Api => None,
-        _ => Some(Supervisor::new(arguments.configuration.clone(), &configuration, jobs.clone())?),
+        _ => {
+            let arguments = arguments.configuration.clone();
+            Some(Supervisor::new(arguments, &configuration, jobs.clone(), metrics.clone())?)
+        }
     };
     let mut parts = JoinSet::new();
+    if let Some(listener) = listen_for_metrics(&configuration).await? {
+        let exposition = match arguments.role {
+            Role::Worker => Exposition::of_workers(metrics.clone()),
+            Role::All | Role::Api => Exposition::of_service(metrics.clone(), jobs.clone(), blobs.clone()),
+        };
+        let until = shutdown.clone();
+        parts.spawn(
+            async move { run_metrics(listener, exposition, until).await.context("the metrics' address failed") },
+        );
+    }
+    parts.spawn(folding(metrics.clone(), shutdown.clone()));
     if arguments.role != Role::Worker {
         let listener = listen(&configuration.server.addr).await?;
         let address = listener.local_addr().context("the listener has no address")?;
@@ -55,6 +73,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
             webhooks: configuration.webhooks.clone(),
             settings,
             limits: configuration.limits,
+            metrics,
         };
         let until = shutdown.clone();
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });
@@ -104,6 +123,27 @@ pub async fn open_jobs(configuration: &Configuration) -> anyhow::Result<JobStore
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     let listening = TcpListener::bind(address).await;
     listening.with_context(|| format!("cannot listen on {address}: is it in use? (--addr, server.addr)"))
+}
+
+/// Listens where the metrics are served by themselves, if they are.
+pub async fn listen_for_metrics(configuration: &Configuration) -> anyhow::Result<Option<TcpListener>> {
+    let address = &configuration.metrics.addr;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listening = TcpListener::bind(address).await;
+    let listener = listening.with_context(|| format!("cannot listen on {address}: is it in use? (metrics.addr)"))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    tracing::info!("metrics at http://{address}/metrics");
+    Ok(Some(listener))
+}
+
+/// Samples are kept until they are folded, which nobody does while nobody asks for them.
+async fn folding(metrics: Metrics, shutdown: CancellationToken) -> anyhow::Result<()> {
+    while shutdown.run_until_cancelled(tokio::time::sleep(FOLD_EVERY)).await.is_some() {
+        metrics.upkeep();
+    }
+    Ok(())
 }
 
 /// Prints one line on standard output at once; nobody there to read it is no reason to end.

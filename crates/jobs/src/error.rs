@@ -1,6 +1,6 @@
 //! What can go wrong with the job store.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{error::Error, path::PathBuf};
 
 use crate::{JobId, Status};
 
@@ -18,22 +18,6 @@ pub enum StoreError {
     /// A statement failed; nothing of the operation was written.
     #[error("the job database failed: {0}")]
     Failed(Box<dyn Error + Send + Sync>),
-}
-
-/// Why no copy of the database was made.
-#[derive(Debug, thiserror::Error)]
-pub enum BackUpError {
-    /// The file of the copy cannot be made, or cannot be written to the disk. One that is there already is not touched.
-    #[error("the copy of the job database cannot be written to {}: {cause}", path.display())]
-    File {
-        /// Where it was to be.
-        path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Why a job was not taken in.

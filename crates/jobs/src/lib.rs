@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
+mod back_up;
 mod blobs;
 mod claim;
 mod client;
@@ -24,14 +25,16 @@ mod status;
 mod store;
 mod sweep;
 mod terms;
+mod traffic;
 mod worker_locks;
 
 pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope, UnusableNameError};
+pub use back_up::{BackUpError, BackedUp, Places, back_up};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};
 pub use delivery::{Delivery, DueDelivery, TryOutcome};
-pub use error::{BackUpError, CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
+pub use error::{CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
 pub use id::{Attempt, JobId};
 pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;
@@ -42,4 +45,5 @@ pub use status::{Event, Status, UnknownStatus};
 pub use store::JobStore;
 pub use sweep::{Retention, SweepError, Sweeper, Swept};
 pub use terms::{Idempotency, Priority, QueueLimits, Submitted, Terms, UnknownPriority};
+pub use traffic::{BlobKind, Moved};
 pub use worker_locks::{WorkerLock, WorkerLocks};

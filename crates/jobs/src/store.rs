@@ -11,9 +11,9 @@ use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
-    ApiKey, BackUpError, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Idempotency,
-    Job, JobError, JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp,
-    Standing, Status, StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
+    ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Idempotency, Job, JobError,
+    JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
+    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -41,15 +41,6 @@ impl JobStore {
     /// When it cannot.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.database.probe().await
-    }
-
-    /// Copies the database, as it is at one moment, to the new file `to`; the service goes on meanwhile. The copy is a
-    /// database to [`open`](Self::open) like this one.
-    ///
-    /// # Errors
-    /// When `to` is there already or cannot be written, or when the database fails.
-    pub async fn back_up(&self, to: &Path) -> Result<(), BackUpError> {
-        self.database.back_up(to).await
     }
 }
 
@@ -130,6 +121,14 @@ impl JobStore {
     /// When the database fails.
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
         self.database.counts().await
+    }
+
+    /// How long ago the job was submitted that has waited longest; `None` where none waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
+        self.database.longest_wait().await
     }
 }
 

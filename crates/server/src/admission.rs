@@ -14,6 +14,7 @@ use crate::{
     peer::Peer,
     problem::{Kind, Problem},
     rates::{Rate, WINDOW},
+    request_log::Signature,
     routes::{self, Access},
 };
 
@@ -42,6 +43,9 @@ pub(crate) async fn admit(
         (None, Err(problem)) if access == Access::Keyed => problem.into_response(),
         (None, caller) => {
             if let Ok(caller) = caller {
+                if let Some(signature) = request.extensions().get::<Signature>() {
+                    signature.sign(caller.client());
+                }
                 request.extensions_mut().insert(caller);
             }
             next.run(request).await

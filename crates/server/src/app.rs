@@ -3,6 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use impasto_jobs::{BlobStore, Job, JobId, JobStore, Sight};
+use impasto_metrics::Metrics;
 use impasto_recipe::{Precision, vgg::Architecture};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
@@ -12,9 +13,9 @@ use utoipa::ToSchema;
 use crate::{
     LimitSettings, Settings, WebhookSettings,
     bounds::Bounds,
+    exposition::Exposition,
     keyring::Keyring,
     layers,
-    metrics::Metrics,
     new_losses::NewLosses,
     peer::TrustedProxies,
     problem::Problem,
@@ -64,6 +65,8 @@ pub struct Service {
     pub webhooks: WebhookSettings,
     /// What one client may have.
     pub limits: LimitSettings,
+    /// Where it counts what it does.
+    pub metrics: Metrics,
 }
 
 /// All that the routes share.
@@ -87,7 +90,7 @@ pub(crate) struct App {
     pub watcher: Watcher,
     pub rendered: RenderedJobs,
     pub new_losses: NewLosses,
-    pub metrics: Metrics,
+    pub exposition: Exposition,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
     /// Work that outlives its request, such as the deletion of what a vanished client had uploaded.
@@ -115,8 +118,9 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
+    let exposition = Exposition::of_service(metrics, jobs.clone(), blobs.clone());
     let app = Arc::new(App {
         jobs,
         blobs,
@@ -134,13 +138,12 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         watcher: Watcher::default(),
         rendered: RenderedJobs::default(),
         new_losses: NewLosses::default(),
-        metrics: Metrics::new().map_err(io::Error::other)?,
+        exposition,
         settings,
         shutdown: shutdown.clone(),
         background: TaskTracker::new(),
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
-    app.background.spawn(crate::metrics::upkeep(app.clone()));
     app.background.spawn(watcher::watch(app.clone()));
     app.background.spawn(webhooks::deliver(app.clone()));
 

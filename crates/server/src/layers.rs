@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -13,7 +13,6 @@ use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    trace::TraceLayer,
 };
 
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
     problem::{self, Kind, Problem, excerpt},
     protection::{self, Embedding},
     request_id::{self, REQUEST_ID},
+    request_log,
 };
 
 /// What pages of other origins may send. A key is theirs to send; cookies are not sent along.
@@ -69,7 +69,7 @@ pub(crate) fn wrap(router: Router<Shared>, app: &Shared) -> io::Result<Router<Sh
         .layer(middleware::from_fn(compression::choose))
         .layer(middleware::from_fn(move |request, next| protection::protect(embedding, request, next)))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::record))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(middleware::from_fn(request_log::log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(middleware::from_fn(request_id::keep_plain))
@@ -87,16 +87,6 @@ async fn method_not_allowed(request: Request) -> Response {
     let (method, path) = (excerpt(request.method().as_str()), excerpt(request.uri().path()));
     Problem::new(Kind::MethodNotAllowed, format!("{path} does not take {method}; the header Allow says what it takes"))
         .into_response()
-}
-
-/// What logs call a request.
-pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(excerpt)
-}
-
-fn span(request: &Request) -> tracing::Span {
-    let id = request_id(request.headers()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn cors(origins: &[String]) -> io::Result<CorsLayer> {

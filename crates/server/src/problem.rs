@@ -176,6 +176,11 @@ impl Kind {
         self.facts().0
     }
 
+    /// Its name alone, for those who count.
+    pub fn name(self) -> &'static str {
+        self.uri().trim_start_matches("/problems/")
+    }
+
     pub fn status(self) -> StatusCode {
         self.facts().1
     }
@@ -287,6 +292,8 @@ impl IntoResponse for Problem {
         if kind.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"impasto\""));
         }
+        // For those who count what is refused.
+        response.extensions_mut().insert(kind);
         response
     }
 }

@@ -4,8 +4,8 @@ use axum::extract::Request;
 use impasto_jobs::{Job, JobId, NewJob, Submitted};
 
 use crate::{
-    app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, layers::request_id, order,
-    pending::PendingBlobs, problem::Problem, quota::Tally, rendered::RenderedJob, terms, upload,
+    app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, order, pending::PendingBlobs,
+    problem::Problem, quota::Tally, rendered::RenderedJob, request_id, terms, upload,
 };
 
 /// The job that a request asked for.
@@ -36,7 +36,7 @@ pub(crate) async fn take_in(
         intake.count_for(Tally::begin(app, caller.client()).await?);
         let order = upload::receive(app, id, &head.headers, &intake, fields).await?;
         let mut terms = terms::of(app, caller, idempotency, &order.fields)?;
-        terms.request = request_id(&head.headers);
+        terms.request = request_id::of(&head.headers).map(str::to_owned);
         if let Some(request) = &terms.idempotency
             // A repeated request is not to fail for what has changed since: a job that it goes on from may be deleted.
             && let Some(job) = app.jobs.find_repeated(&terms.client, request).await?

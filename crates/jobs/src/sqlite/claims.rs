@@ -14,7 +14,7 @@ use super::{
     ending::{Ending, JobRow},
     now,
     queue::next_in_line,
-    rows::{json, optional_blob, optional_json, text},
+    rows::{json, optional_blob, optional_json, text, time},
 };
 use crate::{Attempt, BlobKey, Claim, ClaimError, ClaimKey, Event, JobError, Standing, Status, StoreError, WorkerName};
 
@@ -221,6 +221,8 @@ impl Held {
 fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
     Ok(Claim {
         key: ClaimKey { job: text(row, "id")?, attempt: Attempt(row.try_get("attempt")?) },
+        created_at: time("created_at", row.try_get("created_at")?)?,
+        started_at: time("started_at", row.try_get("started_at")?)?,
         recipe: json(row, "recipe")?,
         fingerprint: optional_json(row, "fingerprint")?,
         content: BlobKey::named(row.try_get("content")?),

@@ -1,6 +1,6 @@
 //! What the API does with jobs that there are: look, cancel, delete.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use impasto_recipe::Position;
 use sqlx::{
@@ -11,6 +11,7 @@ use sqlx::{
 use super::{
     Sqlite,
     ending::{Ending, JobRow},
+    now,
     queue::fetch_places,
     rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
@@ -130,6 +131,13 @@ impl Sqlite {
             .execute(&self.writer)
             .await?;
         Ok(deleted.rows_affected() > 0)
+    }
+
+    pub(crate) async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
+        let select = "SELECT min(created_at) FROM jobs WHERE status = ?";
+        let since: Option<i64> = sqlx::query_scalar(select).bind(Text(Status::Queued)).fetch_one(&self.reader).await?;
+        // A clock that was set back meanwhile has stood still.
+        Ok(since.map(|since| Duration::from_millis(u64::try_from(now() - since).unwrap_or_default())))
     }
 
     pub(crate) async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {

@@ -20,6 +20,7 @@ mod time;
 mod transaction;
 mod uploaded;
 
+pub(crate) use back_up::{blobs_named_in, copy_database};
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use transaction::Transaction;

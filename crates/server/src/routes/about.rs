@@ -22,8 +22,7 @@ use crate::{
     responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"), StoreProblems),
 )]
 pub(crate) async fn metrics(State(app): State<Shared>, _: Administers) -> Result<Response, Problem> {
-    let text = app.metrics.render(&app.jobs.counts().await?);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    app.exposition.response().await
 }
 
 /// This description

@@ -72,7 +72,7 @@ async fn deliver_one(app: &Shared, message: &DueDelivery) {
         TryOutcome::Failed { retry_in: Some(_), .. } => "failed",
         TryOutcome::Failed { retry_in: None, .. } => "given_up",
     };
-    app.metrics.count_webhook_try(called);
+    app.exposition.metrics().webhook_try(called);
     tracing::info!(job = %message.job, message = message.id, tries = message.tries + 1, "message to a webhook {called}");
     if let Err(error) = app.jobs.record_delivery(&message.id, &outcome).await {
         tracing::warn!(job = %message.job, message = message.id, "what came of a message is not written down: {error}");

@@ -8,6 +8,7 @@ use std::{
 };
 
 use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
+use impasto_metrics::Metrics;
 use impasto_picture::{Format, Picture};
 use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Size};
 use impasto_server::{BackboneInfo, LimitSettings, Service, Settings, WebhookSettings, run};
@@ -107,7 +108,9 @@ impl Server {
         let precisions = vec![Precision::F32, Precision::Bf16];
         let Rules { settings, limits, webhooks } = rules;
         let (jobs_too, blobs_too) = (jobs.clone(), blobs.clone());
-        let service = Service { jobs: jobs_too, blobs: blobs_too, backbones, precisions, settings, limits, webhooks };
+        let metrics = Metrics::new("tested").unwrap();
+        let service =
+            Service { jobs: jobs_too, blobs: blobs_too, backbones, precisions, settings, limits, webhooks, metrics };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
     }
