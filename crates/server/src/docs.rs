@@ -49,9 +49,9 @@ fn page(api: &Value) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>impasto: the API</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/docs.css\">\n</head>\n<body>\n\
-         <p><a href=\"/\">impasto</a></p>\n<h1>The API</h1>\n{introduction}\
-         <p>The same for programs: <a href=\"/openapi.yaml\">openapi.yaml</a></p>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"docs.css\">\n</head>\n<body>\n\
+         <p><a href=\".\">impasto</a></p>\n<h1>The API</h1>\n{introduction}\
+         <p>The same for programs: <a href=\"openapi.yaml\">openapi.yaml</a></p>\n\
          <nav aria-label=\"Endpoints\"><ul>\n{contents}</ul></nav>\n<main>\n{operations}\
          <section id=\"problems\">\n<h2>Problems</h2>\n{problems}</section>\n\
          <section id=\"schemas\">\n<h2>Schemas</h2>\n</section>\n{schemas}</main>\n</body>\n</html>\n"

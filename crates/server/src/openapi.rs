@@ -1,6 +1,6 @@
 //! What the API says of itself, generated from the code.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use impasto_recipe::{
     Alpha, BackboneChoice, Colours, Init, Objective, OptimiserChoice, PoolingChoice, Precision, Preset, StyleFit,
@@ -11,7 +11,7 @@ use utoipa::{
     openapi::{OpenApi, RefOr, Schema},
 };
 
-use crate::{problem::Kind, routes};
+use crate::{problem::Kind, public_path::PublicPath, routes};
 
 /// What the API is for; paragraphs of text.
 pub(crate) const INTRODUCTION: &str = "\
@@ -74,12 +74,15 @@ static YAML: LazyLock<String> = LazyLock::new(|| {
     whole().to_yaml().expect("an OpenAPI description is plain data")
 });
 
-/// The whole description as a file.
-pub(crate) fn yaml() -> &'static str {
-    &YAML
+/// The whole description as a file, of a service that is seen under `under`.
+pub(crate) fn yaml(under: &PublicPath) -> Cow<'static, str> {
+    match under.is_empty() {
+        true => YAML.as_str().into(),
+        false => format!("{}\nservers:\n- url: {under}\n", YAML.trim_end()).into(),
+    }
 }
 
 /// The description of the API, as openapi.yaml holds it.
 pub fn openapi_yaml() -> String {
-    yaml().to_owned()
+    YAML.clone()
 }

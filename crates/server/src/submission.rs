@@ -5,7 +5,7 @@ use impasto_jobs::{JobId, NewJob, Submitted};
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, layers::request_id, order,
-    pending::PendingBlobs, problem::Problem, quota::Tally, rendered::RenderedJob, upload,
+    pending::PendingBlobs, problem::Problem, public_path::PublicPath, quota::Tally, rendered::RenderedJob, upload,
 };
 
 /// The job that a request asked for.
@@ -18,10 +18,11 @@ pub(crate) struct Submission {
 }
 
 /// Takes in the form of `request` and puts the job that it asks for into the queue. `fields` are those that were given
-/// before the form. Nothing is kept of a form that is refused, or that came before.
+/// before the form, and `under` is where the client sees the service. Nothing is kept of a form that is refused, or that came before.
 pub(crate) async fn take_in(
     app: &Shared,
     caller: &Caller,
+    under: &PublicPath,
     request: Request,
     fields: Fields,
 ) -> Result<Submission, Problem> {
@@ -40,7 +41,7 @@ pub(crate) async fn take_in(
         Ok(job)
     };
     match ordered.await {
-        Ok(job) => enqueue(app.clone(), job, blobs).await,
+        Ok(job) => enqueue(app.clone(), job, under, blobs).await,
         Err(problem) => {
             blobs.discard().await;
             intake.drain().await;
@@ -51,7 +52,7 @@ pub(crate) async fn take_in(
 
 /// Puts the job into the queue. A client that goes away meanwhile changes nothing: its job is there with its blobs, or
 /// neither is.
-async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Submission, Problem> {
+async fn enqueue(app: Shared, job: NewJob, under: &PublicPath, blobs: PendingBlobs) -> Result<Submission, Problem> {
     let (preset, styles) = (job.recipe.preset, job.styles.len());
     let background = app.background.clone();
     let submitting = background.spawn(async move {
@@ -78,5 +79,5 @@ async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Submis
     } else {
         tracing::info!(job = %id, "job submitted again");
     }
-    Ok(Submission { id, job: RenderedJob::of(job)?, is_new })
+    Ok(Submission { id, job: RenderedJob::of(job, under)?, is_new })
 }

@@ -59,8 +59,8 @@ pub(crate) enum Access {
 /// What it takes to get to `route`, as the router spells it. Whatever is not named here takes a key.
 pub(crate) fn access(route: &str) -> Access {
     match route {
-        "/" | "/studio.css" | "/studio.js" | "/docs" | "/docs.css" | "/openapi.yaml" => Access::Free,
-        "/healthz" | "/readyz" => Access::Free,
+        "/docs" | "/docs.css" | "/openapi.yaml" | "/healthz" | "/readyz" => Access::Free,
+        _ if page::has(route) => Access::Free,
         "/v1/session" => Access::Open,
         _ => Access::Keyed,
     }

@@ -16,6 +16,9 @@ mod losses;
 mod openapi;
 mod peers;
 mod pictures;
+mod prefix;
+#[path = "../../../../tests/common/proxy.rs"]
+mod proxy;
 mod refusals;
 mod service;
 mod slow;
