@@ -11,9 +11,9 @@ use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
-    ApiKey, BackUpError, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Job, JobError,
-    JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
-    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
+    ApiKey, BackUpError, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Idempotency,
+    Job, JobError, JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp,
+    Standing, Status, StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -63,6 +63,14 @@ impl JobStore {
     /// [`SubmitError`] says which.
     pub async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
         self.database.submit(job, limits).await
+    }
+
+    /// The job that `client` has made by the same request before; `None` if it has not.
+    ///
+    /// # Errors
+    /// [`SubmitError::OtherRequest`], or when the database fails.
+    pub async fn find_repeated(&self, client: &Client, request: &Idempotency) -> Result<Option<Job>, SubmitError> {
+        self.database.find_repeated(client, request).await
     }
 
     /// The job `id`, or `None` if there is none that `sight` sees.

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
 use crate::{
-    LimitSettings, Settings,
+    LimitSettings, Settings, WebhookSettings,
     bounds::Bounds,
     keyring::Keyring,
     layers,
@@ -25,6 +25,7 @@ use crate::{
     rendered::RenderedJobs,
     routes, serving,
     watcher::{self, Watcher},
+    webhooks::{self, Webhooks},
 };
 
 /// A network that jobs may ask for.
@@ -60,6 +61,8 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
+    /// What the operator decides of webhooks.
+    pub webhooks: WebhookSettings,
     /// What one client may have.
     pub limits: LimitSettings,
 }
@@ -72,6 +75,7 @@ pub(crate) struct App {
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,
     pub settings: Settings,
+    pub webhooks: Webhooks,
     pub limits: LimitSettings,
     /// Nobody but those who sit at this machine can get to it.
     pub is_on_loopback: bool,
@@ -114,13 +118,14 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings, limits } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let app = Arc::new(App {
         jobs,
         blobs,
         backbones,
         precisions,
+        webhooks: Webhooks::new(webhooks)?,
         is_on_loopback: listener.local_addr()?.ip().is_loopback(),
         public_path: PublicPath::read(&settings.public_path)?,
         trusted_proxies: TrustedProxies::read(&settings.trusted_proxies)?,
@@ -142,6 +147,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     let router = public_path::also_under(app.public_path.clone(), router);
     app.background.spawn(crate::metrics::upkeep(app.clone()));
     app.background.spawn(watcher::watch(app.clone()));
+    app.background.spawn(webhooks::deliver(app.clone()));
 
     let serving = serving::serve(listener, router, &app.settings, &app.trusted_proxies, &app.shutdown);
     let out_of_time = async {

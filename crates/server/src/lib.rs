@@ -59,7 +59,9 @@ mod terms;
 mod upload;
 mod view;
 mod watcher;
+mod webhooks;
 
 pub use app::{BackboneInfo, Service, run};
 pub use openapi::openapi_yaml;
 pub use settings::{LimitSettings, Settings};
+pub use webhooks::WebhookSettings;

@@ -17,6 +17,7 @@ use crate::app::Shared;
 const REQUESTS: &str = "impasto_http_requests_total";
 const DURATION: &str = "impasto_http_request_duration_seconds";
 const JOBS: &str = "impasto_jobs";
+const WEBHOOK_TRIES: &str = "impasto_webhook_tries_total";
 const QUEUE_DEPTH: &str = "impasto_queue_depth";
 
 /// Seconds. A long poll takes up to 30, an upload may take longer.
@@ -38,6 +39,7 @@ impl Metrics {
             describe_counter!(REQUESTS, "HTTP requests by method, route and status");
             describe_histogram!(DURATION, Unit::Seconds, "Time to the head of the response by method and route");
             describe_gauge!(JOBS, "Jobs by status, as the job store counts them");
+            describe_counter!(WEBHOOK_TRIES, "Tries to tell webhooks of their jobs' ends by outcome");
             describe_gauge!(QUEUE_DEPTH, "Jobs that wait for a worker");
         });
         Ok(Self { recorder, handle })
@@ -49,6 +51,11 @@ impl Metrics {
                 .increment(1);
             histogram!(DURATION, "method" => method, "route" => route).record(took.as_secs_f64());
         });
+    }
+
+    /// Counts a try to tell a webhook, which came out as `outcome` says.
+    pub fn count_webhook_try(&self, outcome: &'static str) {
+        metrics::with_local_recorder(&self.recorder, || counter!(WEBHOOK_TRIES, "outcome" => outcome).increment(1));
     }
 
     /// Everything in Prometheus' text format, with `jobs` in each status.
