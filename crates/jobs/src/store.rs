@@ -236,7 +236,8 @@ impl JobStore {
         self.database.take_due_deliveries(most, lease).await
     }
 
-    /// Writes down what came of a try.
+    /// Writes down what came of a try, which raises the job's revision. A message that was delivered stays so, and one whose
+    /// job is gone is gone with it.
     ///
     /// # Errors
     /// When the database fails.

@@ -106,12 +106,19 @@ async fn above_the_bound_of_connections_the_service_says_so_and_that_it_is_alive
 #[tokio::test]
 async fn above_the_bound_of_long_polls_others_are_served() {
     let server = Server::start_with(|settings| settings.max_waiting = 2).await;
-    let path = format!("{}?wait=30", path_of(&server.submitted().await));
-    let url = server.url(&path);
-    let held = tokio::spawn(async move { reqwest::get(url).await.unwrap().status() });
+    let path = path_of(&server.submitted().await);
+    let url = server.url(&format!("{path}?wait=30"));
+    let held = tokio::spawn(async move {
+        loop {
+            let status = reqwest::get(&url).await.unwrap().status();
+            if status != StatusCode::SERVICE_UNAVAILABLE {
+                return status;
+            }
+        }
+    });
     let bound = async {
         loop {
-            let response = server.get(&path.replace("30", "1")).await;
+            let response = server.get(&format!("{path}?wait=1")).await;
             if response.status() == StatusCode::SERVICE_UNAVAILABLE {
                 return response;
             }
