@@ -5,7 +5,8 @@ use impasto_jobs::{Job, JobId, NewJob, Submitted};
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, layers::request_id, order,
-    pending::PendingBlobs, problem::Problem, public_path::PublicPath, quota::Tally, rendered::RenderedJob, terms, upload,
+    pending::PendingBlobs, problem::Problem, public_path::PublicPath, quota::Tally, rendered::RenderedJob, terms,
+    upload,
 };
 
 /// The job that a request asked for.

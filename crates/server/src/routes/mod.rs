@@ -18,6 +18,7 @@ mod session;
 mod submit;
 
 pub(crate) use health::alive;
+use impasto_jobs::Scope;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::Shared, docs, openapi, page};
@@ -54,6 +55,16 @@ pub(crate) enum Access {
     Open,
     /// A key, where there are keys.
     Keyed,
+}
+
+/// The scope that the key has to have for `route`, as the description says; each route's extractor sees to it.
+pub(crate) fn scope(route: &str, changes_something: bool) -> Scope {
+    match route {
+        "/metrics" => Scope::Admin,
+        _ if route.starts_with("/v1/keys") => Scope::Admin,
+        _ if changes_something => Scope::Submit,
+        _ => Scope::Read,
+    }
 }
 
 /// What it takes to get to `route`, as the router spells it. Whatever is not named here takes a key.
