@@ -1,6 +1,6 @@
 //! One message on its way.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -99,11 +99,13 @@ async fn ask(
 ) -> Result<StatusCode, String> {
     let broken = |error: hyper::Error| format!("no answer from it: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await.map_err(broken)?;
-    // Whoever goes before the other ends both: the answer's head is all that is wanted.
-    tokio::select! {
-        answer = sender.send_request(request) => Ok(answer.map_err(broken)?.status()),
-        ended = connection => Err(ended.map_or_else(broken, |()| "no answer from it".to_owned())),
-    }
+    let mut answer = pin!(sender.send_request(request));
+    let answer = tokio::select! {
+        answer = &mut answer => answer,
+        // The head of the answer may have come with the end of the connection; it is all that is wanted.
+        _ = connection => answer.await,
+    };
+    answer.map(|answer| answer.status()).map_err(broken)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! How a job is to be done, besides its recipe.
 
-use impasto_jobs::{Priority, Sight};
-use reqwest::StatusCode;
+use impasto_jobs::{Priority, Scope, Sight};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::common::{Server, id_of, path_of, problem, small_form};
+use crate::{
+    common::{Server, id_of, path_of, problem, small_form},
+    keys::{key, with},
+};
 
 #[tokio::test]
 async fn the_terms_of_a_job_stand_in_it() {
@@ -79,4 +82,20 @@ async fn a_webhook_that_nobody_could_trust_is_refused() {
     let refused = problem(refused, 422, "invalid-option").await;
     assert_eq!(refused["field"], "webhook");
     assert!(refused["detail"].as_str().unwrap().contains("webhooks.secret"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_high_priority_takes_a_key_that_allows_it() {
+    let server = Server::start().await;
+    let usual = key(&server, "usual", &[Scope::Submit]).await;
+    let hurried = key(&server, "hurried", &[Scope::Submit, Scope::Priority]).await;
+    let submit = async |key: &str, priority: &'static str| {
+        let request = server.request(Method::POST, "/v1/jobs").multipart(small_form().text("priority", priority));
+        with(request, key).await
+    };
+    let refused = problem(submit(&usual, "high").await, 403, "not-allowed").await;
+    assert_eq!(refused["field"], "priority");
+    for (key, priority) in [(&usual, "normal"), (&usual, "low"), (&hurried, "high")] {
+        assert_eq!(submit(key, priority).await.status(), StatusCode::ACCEPTED, "{priority}");
+    }
 }

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::JobError;
+use impasto_jobs::{ApiKey, JobError, Scope};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use tokio::{
@@ -23,7 +23,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::common::{Server, WEBHOOK_SECRET, path_of, picture, small_form};
+use crate::{
+    common::{Server, WEBHOOK_SECRET, path_of, picture, small_form},
+    keys::with,
+};
 
 /// Far longer than anything here takes.
 const AT_MOST: Duration = Duration::from_secs(60);
@@ -41,9 +44,9 @@ impl Got {
         self.headers[name].to_str().unwrap()
     }
 
-    /// Checks the signature as a receiver would that knows the secret and the specification.
-    fn check(&self) {
-        let key = base64(WEBHOOK_SECRET.strip_prefix("whsec_").unwrap());
+    /// Checks the signature as a receiver would that knows `secret` and the specification.
+    fn check(&self, secret: &str) {
+        let key = base64(secret.strip_prefix("whsec_").unwrap());
         let signed =
             [self.header("webhook-id").as_bytes(), b".", self.header("webhook-timestamp").as_bytes(), b".", &self.body]
                 .concat();
@@ -115,9 +118,14 @@ impl Webhook {
         format!("http://{}/painted?job=1", self.address)
     }
 
+    /// The next message, signed with the operator's secret.
     async fn next(&mut self) -> Got {
+        self.next_signed_with(WEBHOOK_SECRET).await
+    }
+
+    async fn next_signed_with(&mut self, secret: &str) -> Got {
         let got = timeout(AT_MOST, self.got.recv()).await.expect("no message came").unwrap();
-        got.check();
+        got.check(secret);
         got
     }
 }
@@ -381,4 +389,19 @@ async fn the_links_of_a_message_are_as_they_are_seen_from_outside() {
     let links = webhook.next().await.json()["data"]["links"].take();
     assert!(job.starts_with("/impasto/v1/jobs/"), "{job}");
     assert_eq!(links, json!({"self": job, "result": format!("{job}/result")}));
+}
+
+#[tokio::test]
+async fn the_messages_of_a_keys_jobs_are_signed_with_its_own_secret() {
+    // Its holder needs no secret of the operator's.
+    let server = Server::start_with_webhooks(|webhooks| webhooks.secret.clear()).await;
+    let (key, text) = ApiKey::generate("painter", vec![Scope::Submit]);
+    server.jobs.add_key(&key).await.unwrap();
+    let mut webhook = Webhook::start([]).await;
+    let form = small_form().text("webhook", webhook.url());
+    let submitted = with(server.request(reqwest::Method::POST, "/v1/jobs").multipart(form), &text.reveal()).await;
+    assert_eq!(submitted.status(), reqwest::StatusCode::ACCEPTED);
+    let claim = server.claim().await;
+    server.finish(&claim, &picture(48, 32)).await;
+    webhook.next_signed_with(&key.webhook_secret).await;
 }
