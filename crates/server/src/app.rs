@@ -19,6 +19,7 @@ use crate::{
     new_losses::NewLosses,
     peer::TrustedProxies,
     problem::Problem,
+    public_path::{self, PublicPath},
     quota::Quotas,
     rates::Rates,
     readiness::Readiness,
@@ -85,6 +86,8 @@ pub(crate) struct App {
     pub keyring: Keyring,
     pub rates: Rates,
     pub quotas: Quotas,
+    /// Where the service is seen from outside, as the operator says.
+    pub public_path: PublicPath,
     pub bounds: Bounds,
     pub readiness: Readiness,
     pub watcher: Watcher,
@@ -128,6 +131,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         precisions,
         webhooks: Webhooks::new(webhooks)?,
         is_on_loopback: listener.local_addr()?.ip().is_loopback(),
+        public_path: PublicPath::read(&settings.public_path)?,
         trusted_proxies: TrustedProxies::read(&settings.trusted_proxies)?,
         keyring: Keyring::default(),
         rates: Rates::of(limits.requests_a_minute),
@@ -144,6 +148,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         background: TaskTracker::new(),
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
+    let router = public_path::also_under(app.public_path.clone(), router);
     app.background.spawn(watcher::watch(app.clone()));
     app.background.spawn(webhooks::deliver(app.clone()));
 

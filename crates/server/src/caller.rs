@@ -31,7 +31,7 @@ impl Caller {
             return Ok(Self { client: Client::at(peer.address), key: None });
         }
         let Some(credential) = Credential::of(headers)? else {
-            let why = "send a key (Authorization: Bearer impasto_…), or log in on the page at /";
+            let why = "send a key (Authorization: Bearer impasto_…), or log in on the page of the service";
             return Err(Problem::new(Kind::KeyRequired, why));
         };
         let key = keyring::open(app, &credential, peer).await?;

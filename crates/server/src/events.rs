@@ -12,6 +12,7 @@ use crate::{
     app::Shared,
     new_losses,
     problem::{Kind, Problem},
+    public_path::PublicPath,
     rendered::{self, RenderedJob},
     view::preview_path,
     watcher::Follower,
@@ -61,6 +62,8 @@ impl FromStr for Heard {
 pub(crate) struct Teller {
     app: Shared,
     id: JobId,
+    /// Where the client sees the service.
+    under: PublicPath,
     heard: Heard,
     /// How the job stood when it was told last; `None` before it was.
     told: Option<Stamp>,
@@ -73,10 +76,10 @@ pub(crate) struct Teller {
 
 impl Teller {
     /// For a client that has heard so much of the job `id`, or nothing.
-    pub fn new(app: Shared, id: JobId, heard: Option<Heard>) -> Self {
+    pub fn new(app: Shared, id: JobId, under: PublicPath, heard: Option<Heard>) -> Self {
         let follower = Follower::of(&app, id);
         let heard = heard.unwrap_or(Heard::NOTHING);
-        Self { app, id, heard, told: None, fingerprint: None, follower, is_done: false }
+        Self { app, id, under, heard, told: None, fingerprint: None, follower, is_done: false }
     }
 
     /// Whether there will be no more to tell.
@@ -89,7 +92,7 @@ impl Teller {
     /// # Errors
     /// When the job is gone, or a store fails. Nothing counts as told then.
     pub async fn look(&mut self) -> Result<Vec<Event>, Problem> {
-        let job = rendered::job(&self.app, self.id, &Sight::All).await?;
+        let job = rendered::job(&self.app, self.id, &Sight::All, &self.under).await?;
         if self.has_started_over(&job) {
             self.heard.losses = Position::START;
         }
@@ -110,7 +113,7 @@ impl Teller {
         }
         if job.stamp.previews != self.heard.previews {
             self.heard.previews = job.stamp.previews;
-            let path = preview_path(self.id, self.heard.previews);
+            let path = preview_path(self.id, &self.under, self.heard.previews);
             events.push(self.event("preview", &serde_json::json!({ "preview": path }).to_string()));
         }
         if state && job.is_finished {

@@ -21,6 +21,7 @@ use crate::{
     compression, cross_site, metrics, peer,
     problem::{self, Kind, Problem, excerpt},
     protection::{self, Embedding},
+    public_path::PublicPath,
     request_id::{self, REQUEST_ID},
     request_log,
 };
@@ -78,9 +79,10 @@ pub(crate) fn wrap(router: Router<Shared>, app: &Shared) -> io::Result<Router<Sh
         .layer(middleware::from_fn_with_state(app.trusted_proxies.clone(), peer::recognise)))
 }
 
-async fn no_such_route(request: Request) -> Response {
+async fn no_such_route(under: PublicPath, request: Request) -> Response {
     let path = excerpt(request.uri().path());
-    Problem::new(Kind::NoSuchRoute, format!("there is nothing at {path}; /docs says what there is")).into_response()
+    let why = format!("there is nothing at {under}{path}; {under}/docs says what there is");
+    Problem::new(Kind::NoSuchRoute, why).into_response()
 }
 
 async fn method_not_allowed(request: Request) -> Response {

@@ -43,6 +43,7 @@ mod pictures;
 mod prefer;
 mod problem;
 mod protection;
+mod public_path;
 mod query;
 mod quota;
 mod rates;

@@ -1,7 +1,8 @@
 //! What the API says of itself, generated from the code.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
+use impasto_jobs::Scope;
 use impasto_recipe::{
     Alpha, BackboneChoice, Colours, Init, Objective, OptimiserChoice, PoolingChoice, Precision, Preset, StyleFit,
     vgg::Architecture,
@@ -18,11 +19,12 @@ use utoipa::{
 use crate::{
     credential::SESSION,
     problem::Kind,
+    public_path::PublicPath,
     routes::{self, Access},
 };
 
 /// What the two ways to show a key are called.
-const KEY: &str = "key";
+pub(crate) const KEY: &str = "key";
 const PAGE: &str = "session";
 
 /// What the API is for; paragraphs of text.
@@ -32,7 +34,10 @@ pictures, poll it while a worker optimises the picture, and fetch the result.
 
 Links and `Location` are relative to the origin of the service. What is not done is answered with \
 `application/problem+json` (RFC 9457): `type` names the sort of problem and does not change between versions, `detail` \
-says what is wrong and what would be right, and `field` names the form field or query parameter at fault.";
+says what is wrong and what would be right, and `field` names the form field, query parameter or header at fault.
+
+Where the operator has made keys, most endpoints take one: `Authorization: Bearer impasto_…`, with the scope that each names. A key \
+sees its own jobs alone.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -86,12 +91,12 @@ fn describe_admission(api: &mut OpenApi) {
         let safe = item.get.as_mut().map(|operation| (operation, false));
         let others = [&mut item.post, &mut item.delete].into_iter().flatten().map(|operation| (operation, true));
         for (operation, changes_something) in safe.into_iter().chain(others) {
-            describe_door(operation, access, changes_something);
+            describe_door(operation, access, routes::scope(path, changes_something), changes_something);
         }
     }
 }
 
-fn describe_door(operation: &mut Operation, access: Access, changes_something: bool) {
+fn describe_door(operation: &mut Operation, access: Access, scope: Scope, changes_something: bool) {
     let mut may_be = |status: &str, why: &str| {
         let responses = &mut operation.responses.responses;
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem_response(why)));
@@ -110,8 +115,7 @@ fn describe_door(operation: &mut Operation, access: Access, changes_something: b
         );
     }
     if access == Access::Keyed {
-        let none: [&str; 0] = [];
-        operation.security = Some(vec![SecurityRequirement::new(KEY, none), SecurityRequirement::new(PAGE, none)]);
+        operation.security = Some([KEY, PAGE].map(|way| SecurityRequirement::new(way, [scope.name()])).into());
     }
 }
 
@@ -133,12 +137,15 @@ static YAML: LazyLock<String> = LazyLock::new(|| {
     whole().to_yaml().expect("an OpenAPI description is plain data")
 });
 
-/// The whole description as a file.
-pub(crate) fn yaml() -> &'static str {
-    &YAML
+/// The whole description as a file, of a service that is seen under `under`.
+pub(crate) fn yaml(under: &PublicPath) -> Cow<'static, str> {
+    match under.is_empty() {
+        true => YAML.as_str().into(),
+        false => format!("{}\nservers:\n- url: {under}\n", YAML.trim_end()).into(),
+    }
 }
 
 /// The description of the API, as openapi.yaml holds it.
 pub fn openapi_yaml() -> String {
-    yaml().to_owned()
+    YAML.clone()
 }

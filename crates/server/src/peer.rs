@@ -14,7 +14,10 @@ use axum::{
 };
 use ipnet::IpNet;
 
-use crate::forwarded::{self, Hop};
+use crate::{
+    forwarded::{self, Hop},
+    public_path::PublicPath,
+};
 
 /// Where a request comes from. It stands in the extensions of every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +26,8 @@ pub(crate) struct Peer {
     pub address: IpAddr,
     /// Whether the client came by HTTPS, as a trusted proxy says.
     pub is_https: bool,
-    /// The path that a trusted proxy has taken off, such as `/impasto`: no slash at its end.
-    pub prefix: Option<String>,
+    /// The path that a trusted proxy has taken off.
+    pub prefix: Option<PublicPath>,
     /// The host that the client asked for, with its port where it named one, in small letters.
     pub host: Option<String>,
 }

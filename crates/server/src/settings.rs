@@ -21,6 +21,10 @@ pub struct Settings {
     /// Addresses and networks of the proxies whose word counts on where a request comes from (`X-Forwarded-For` and the like,
     /// `Forwarded`). Default: none.
     pub trusted_proxies: Vec<String>,
+    /// The path that the service is seen under from outside, such as `/impasto`, where a proxy serves it beside other things: links
+    /// and cookies have it, and requests are answered with it and without. A trusted proxy's `X-Forwarded-Prefix` goes before it.
+    /// Default: none.
+    pub public_path: String,
     /// Connections that may be open, of which one address has half at the most; above that a client is told to come again.
     /// Default: 4096.
     pub max_connections: NonZeroUsize,
@@ -74,6 +78,7 @@ impl Default for Settings {
             open: false,
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
+            public_path: String::new(),
             max_connections: const { NonZeroUsize::new(4096).unwrap() },
             max_waiting: 2048,
             header_seconds: 10,

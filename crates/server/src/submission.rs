@@ -5,7 +5,7 @@ use impasto_jobs::{Job, JobId, NewJob, Submitted};
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, order, pending::PendingBlobs,
-    problem::Problem, quota::Tally, rendered::RenderedJob, request_id, terms, upload,
+    problem::Problem, public_path::PublicPath, quota::Tally, rendered::RenderedJob, request_id, terms, upload,
 };
 
 /// The job that a request asked for.
@@ -18,10 +18,11 @@ pub(crate) struct Submission {
 }
 
 /// Takes in the form of `request` and puts the job that it asks for into the queue. `fields` are those that were given
-/// before the form. Nothing is kept of a form that is refused, or that came before.
+/// before the form, and `under` is where the client sees the service. Nothing is kept of a form that is refused, or that came before.
 pub(crate) async fn take_in(
     app: &Shared,
     caller: &Caller,
+    under: &PublicPath,
     request: Request,
     fields: Fields,
 ) -> Result<Submission, Problem> {
@@ -47,10 +48,10 @@ pub(crate) async fn take_in(
         Ok(Ordered::Now(Box::new(job)))
     };
     match ordered.await {
-        Ok(Ordered::Now(job)) => enqueue(app.clone(), *job, blobs).await,
+        Ok(Ordered::Now(job)) => enqueue(app.clone(), *job, under, blobs).await,
         Ok(Ordered::Before(job)) => {
             blobs.discard().await;
-            submission(*job, false)
+            submission(*job, under, false)
         }
         Err(problem) => {
             blobs.discard().await;
@@ -69,7 +70,7 @@ enum Ordered {
 
 /// Puts the job into the queue. A client that goes away meanwhile changes nothing: its job is there with its blobs, or
 /// neither is.
-async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Submission, Problem> {
+async fn enqueue(app: Shared, job: NewJob, under: &PublicPath, blobs: PendingBlobs) -> Result<Submission, Problem> {
     let (preset, styles) = (job.recipe.preset, job.styles.len());
     let background = app.background.clone();
     let submitting = background.spawn(async move {
@@ -93,12 +94,12 @@ async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Submis
     if is_new {
         tracing::info!(job = %job.id, %preset, styles, "job submitted");
     }
-    submission(job, is_new)
+    submission(job, under, is_new)
 }
 
-fn submission(job: Job, is_new: bool) -> Result<Submission, Problem> {
+fn submission(job: Job, under: &PublicPath, is_new: bool) -> Result<Submission, Problem> {
     if !is_new {
         tracing::info!(job = %job.id, "job submitted again");
     }
-    Ok(Submission { id: job.id, job: RenderedJob::of(job)?, is_new })
+    Ok(Submission { id: job.id, job: RenderedJob::of(job, under)?, is_new })
 }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::public_path::PublicPath;
+
 /// One request to stylise.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job)]
@@ -152,19 +154,20 @@ pub(crate) struct ListView {
     next: Option<String>,
 }
 
-/// The path of a job.
-pub(crate) fn path_of(id: JobId) -> String {
-    format!("/v1/jobs/{id}")
+/// The path of a job of a service that is seen under `under`.
+pub(crate) fn path_of(id: JobId, under: &PublicPath) -> String {
+    under.before(&format!("/v1/jobs/{id}"))
 }
 
 /// The path of the preview number `number` of a job: another number, another address, so that a page shows another picture.
-pub(crate) fn preview_path(id: JobId, number: u64) -> String {
-    format!("{}/preview?v={number}", path_of(id))
+pub(crate) fn preview_path(id: JobId, under: &PublicPath, number: u64) -> String {
+    format!("{}/preview?v={number}", path_of(id, under))
 }
 
-impl From<Job> for JobView {
-    fn from(job: Job) -> Self {
-        let path = path_of(job.id);
+impl JobView {
+    /// The job as a service shows it that is seen under `under`.
+    pub fn of(job: Job, under: &PublicPath) -> Self {
+        let path = path_of(job.id, under);
         let progress = Progress::of(&job);
         Self {
             id: job.id,
@@ -206,10 +209,11 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
-impl From<JobPage> for ListView {
-    fn from(page: JobPage) -> Self {
+impl ListView {
+    /// The page as a service shows it that is seen under `under`.
+    pub fn of(page: JobPage, under: &PublicPath) -> Self {
         let next = page.next.map(|cursor: Cursor| cursor.to_string());
-        Self { jobs: page.jobs.into_iter().map(JobView::from).collect(), next }
+        Self { jobs: page.jobs.into_iter().map(|job| JobView::of(job, under)).collect(), next }
     }
 }
 

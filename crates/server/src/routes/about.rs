@@ -11,6 +11,7 @@ use crate::{
     caller::Administers,
     openapi,
     problem::{Problem, StoreProblems},
+    public_path::PublicPath,
 };
 
 /// Requests, jobs and the queue in numbers, in Prometheus' text format
@@ -33,6 +34,6 @@ pub(crate) async fn metrics(State(app): State<Shared>, _: Administers) -> Result
     operation_id = "getOpenApi",
     responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/yaml")),
 )]
-pub(crate) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/yaml")], openapi::yaml()).into_response()
+pub(crate) async fn openapi(under: PublicPath) -> Response {
+    ([(header::CONTENT_TYPE, "application/yaml")], openapi::yaml(&under)).into_response()
 }

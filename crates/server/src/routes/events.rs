@@ -18,6 +18,7 @@ use crate::{
     caller::Reads,
     events::{Heard, Teller},
     problem::{Kind, Problem, ProblemDocument, StoreProblems, excerpt},
+    public_path::PublicPath,
     rendered,
 };
 
@@ -64,13 +65,14 @@ pub(crate) async fn events(
     State(app): State<Shared>,
     Reads(caller): Reads,
     Id(id): Id,
+    under: PublicPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let heard = last_heard(&headers)?;
     // Whether the caller sees the job does not change while it is there.
-    rendered::job(&app, id, &caller.sight()).await?;
+    rendered::job(&app, id, &caller.sight(), &under).await?;
     let place = app.bounds.waiting(caller.client())?;
-    let mut teller = Teller::new(app, id, heard);
+    let mut teller = Teller::new(app, id, under, heard);
     let first = teller.look().await?;
     if heard.is_some() && teller.is_done() && first.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());

@@ -18,6 +18,7 @@ mod session;
 mod submit;
 
 pub(crate) use health::alive;
+use impasto_jobs::Scope;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::Shared, docs, openapi, page};
@@ -56,11 +57,21 @@ pub(crate) enum Access {
     Keyed,
 }
 
+/// The scope that the key has to have for `route`, as the description says; each route's extractor sees to it.
+pub(crate) fn scope(route: &str, changes_something: bool) -> Scope {
+    match route {
+        "/metrics" => Scope::Admin,
+        _ if route.starts_with("/v1/keys") => Scope::Admin,
+        _ if changes_something => Scope::Submit,
+        _ => Scope::Read,
+    }
+}
+
 /// What it takes to get to `route`, as the router spells it. Whatever is not named here takes a key.
 pub(crate) fn access(route: &str) -> Access {
     match route {
-        "/" | "/studio.css" | "/studio.js" | "/docs" | "/docs.css" | "/openapi.yaml" => Access::Free,
-        "/healthz" | "/readyz" => Access::Free,
+        "/docs" | "/docs.css" | "/openapi.yaml" | "/healthz" | "/readyz" => Access::Free,
+        _ if page::has(route) => Access::Free,
         "/v1/session" => Access::Open,
         _ => Access::Keyed,
     }

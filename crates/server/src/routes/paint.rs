@@ -21,6 +21,7 @@ use crate::{
     pictures::PictureFile,
     prefer,
     problem::{Problem, ProblemDocument},
+    public_path::PublicPath,
     query::Query,
     rendered::{self, RenderedJob},
     submission::{self, Submission},
@@ -97,6 +98,7 @@ use crate::{
 pub(crate) async fn paint(
     State(app): State<Shared>,
     Submits(caller): Submits,
+    under: PublicPath,
     mut query: Query,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -108,14 +110,14 @@ pub(crate) async fn paint(
     }
     let longest = Duration::from_secs(app.settings.sync_seconds);
     let wish = prefer::wait(&headers).map(|wish| wish.min(longest));
-    let Submission { id, job, is_new } = submission::take_in(&app, &caller, request, fields).await?;
+    let Submission { id, job, is_new } = submission::take_in(&app, &caller, &under, request, fields).await?;
     // What is made for one who waits is made for nobody once they have gone. What was made before, others may wait for.
     let mut waiting = Waiting { app: &app, caller: &caller, id, is_sole: is_new };
-    let ended = rendered::ended_within(&app, caller.client(), id, wish.unwrap_or(longest)).await?;
+    let ended = rendered::ended_within(&app, caller.client(), id, &under, wish.unwrap_or(longest)).await?;
     waiting.is_sole = false;
     let mut response = match ended {
-        Some(_) => picture(&app, &caller, id, &wanted).await?,
-        None => lead_to(id, &job)?,
+        Some(_) => picture(&app, &caller, id, &under, &wanted).await?,
+        None => lead_to(path_of(id, &under), &job)?,
     };
     if let Some(wish) = wish {
         prefer::applied(response.headers_mut(), wish);
@@ -147,7 +149,13 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn picture(app: &Shared, caller: &Caller, id: JobId, wanted: &Wanted) -> Result<Response, Problem> {
+async fn picture(
+    app: &Shared,
+    caller: &Caller,
+    id: JobId,
+    under: &PublicPath,
+    wanted: &Wanted,
+) -> Result<Response, Problem> {
     let job = app.find_job(id, &caller.sight()).await?;
     if let Some(error) = &job.error {
         return Err(Problem::job_failed(&id, error));
@@ -155,8 +163,8 @@ async fn picture(app: &Shared, caller: &Caller, id: JobId, wanted: &Wanted) -> R
     let file = wanted.file(app, &job, finished(&job)?).await?;
     let header_value = |text: String| HeaderValue::try_from(text).map_err(|error| Problem::internal(&error));
     let places = [
-        (header::CONTENT_LOCATION, header_value(wanted.path(id))?),
-        (header::LINK, header_value(format!("<{}>; rel=\"describedby\"", path_of(id)))?),
+        (header::CONTENT_LOCATION, header_value(wanted.path(id, under))?),
+        (header::LINK, header_value(format!("<{}>; rel=\"describedby\"", path_of(id, under)))?),
         (header::ETAG, wanted.tag(id)),
         // The same request again is another job.
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -165,9 +173,9 @@ async fn picture(app: &Shared, caller: &Caller, id: JobId, wanted: &Wanted) -> R
 }
 
 /// Leads the client to its job, which takes longer than anybody waits.
-fn lead_to(id: JobId, job: &RenderedJob) -> Result<Response, Problem> {
+fn lead_to(path: String, job: &RenderedJob) -> Result<Response, Problem> {
     let mut response = answer(StatusCode::SEE_OTHER, job);
-    let location = HeaderValue::try_from(path_of(id)).map_err(|error| Problem::internal(&error))?;
+    let location = HeaderValue::try_from(path).map_err(|error| Problem::internal(&error))?;
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
 }

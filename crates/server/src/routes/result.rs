@@ -17,6 +17,7 @@ use crate::{
     download, format, partial,
     pictures::{self, PictureFile},
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
+    public_path::PublicPath,
     query::{Query, refuse},
     view::path_of,
 };
@@ -161,9 +162,9 @@ impl Wanted {
         Ok([(header::CONTENT_TYPE, mime), (header::CONTENT_DISPOSITION, disposition)])
     }
 
-    /// Where the same file is to be had.
-    pub fn path(&self, id: JobId) -> String {
-        let (path, Encoding { format, quality }) = (path_of(id), self.encoding);
+    /// Where the same file is to be had, of a service that is seen under `under`.
+    pub fn path(&self, id: JobId, under: &PublicPath) -> String {
+        let (path, Encoding { format, quality }) = (path_of(id, under), self.encoding);
         match format {
             Format::Jpeg => format!("{path}/result?format={format}&quality={quality}"),
             _ => format!("{path}/result?format={format}"),

@@ -22,6 +22,7 @@ use crate::{
     keyring,
     peer::Peer,
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
+    public_path::PublicPath,
 };
 
 /// How long somebody stays logged in.
@@ -93,6 +94,7 @@ pub(crate) async fn show(State(app): State<Shared>, caller: Option<Extension<Cal
 pub(crate) async fn log_in(
     State(app): State<Shared>,
     Extension(peer): Extension<Peer>,
+    under: PublicPath,
     SmallJson(LogIn { key }): SmallJson<LogIn>,
 ) -> Result<Response, Problem> {
     let text = key.trim().parse().map_err(|error| Problem::new(Kind::UnknownKey, format!("{error}")))?;
@@ -100,7 +102,7 @@ pub(crate) async fn log_in(
     let secret = SessionCookie::generate();
     app.jobs.begin_session(&secret.hash(), &key.id, Timestamp::now() + WEEK).await?;
     tracing::info!(key = %key.id, "logged in");
-    let cookie = format!("{}; Max-Age={}", cookie(secret.reveal(), &peer), WEEK.as_secs());
+    let cookie = format!("{}; Max-Age={}", cookie(secret.reveal(), &peer, &under), WEEK.as_secs());
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, header_value(cookie)?)]).into_response())
 }
 
@@ -124,19 +126,20 @@ pub(crate) async fn log_in(
 pub(crate) async fn log_out(
     State(app): State<Shared>,
     Extension(peer): Extension<Peer>,
+    under: PublicPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if let Some(secret) = credential::session(&headers) {
         app.jobs.end_session(&secret.hash()).await?;
         app.keyring.forget();
     }
-    let cookie = format!("{}; Max-Age=0", cookie("", &peer));
+    let cookie = format!("{}; Max-Age=0", cookie("", &peer, &under));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, header_value(cookie)?)]).into_response())
 }
 
 /// A cookie that no script sees, that no other site makes a browser send, and that no other service on the same host gets.
-fn cookie<'a>(value: &'a str, peer: &Peer) -> Cookie<'a> {
-    let path = peer.prefix.clone().unwrap_or_else(|| "/".to_owned());
+fn cookie<'a>(value: &'a str, peer: &Peer, under: &PublicPath) -> Cookie<'a> {
+    let path = if under.is_empty() { "/".to_owned() } else { under.to_string() };
     Cookie::build((SESSION, value)).http_only(true).same_site(SameSite::Strict).secure(peer.is_https).path(path).build()
 }
 

@@ -16,6 +16,7 @@ use crate::{
     form::JobForm,
     prefer,
     problem::{Problem, ProblemDocument},
+    public_path::PublicPath,
     rendered,
     submission::{self, Submission},
     view::{JobView, path_of},
@@ -88,13 +89,14 @@ use crate::{
 pub(crate) async fn submit(
     State(app): State<Shared>,
     Submits(caller): Submits,
+    under: PublicPath,
     request: Request,
 ) -> Result<Response, Problem> {
     let longest = Duration::from_secs(app.settings.sync_seconds);
     let wait = prefer::wait(request.headers()).map(|wait| wait.min(longest));
-    let Submission { id, job, is_new } = submission::take_in(&app, &caller, request, Fields::default()).await?;
+    let Submission { id, job, is_new } = submission::take_in(&app, &caller, &under, request, Fields::default()).await?;
     let ended = match wait {
-        Some(wait) => rendered::ended_within(&app, caller.client(), id, wait).await?,
+        Some(wait) => rendered::ended_within(&app, caller.client(), id, &under, wait).await?,
         None => None,
     };
     let mut response = match ended {
@@ -103,7 +105,7 @@ pub(crate) async fn submit(
         None => answer(StatusCode::OK, &job),
     };
     // A path of letters, digits, slashes and hyphens is a header value.
-    let location = HeaderValue::try_from(path_of(id)).map_err(|error| Problem::internal(&error))?;
+    let location = HeaderValue::try_from(path_of(id, &under)).map_err(|error| Problem::internal(&error))?;
     response.headers_mut().insert(header::LOCATION, location);
     if let Some(wait) = wait {
         prefer::applied(response.headers_mut(), wait);

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use impasto_jobs::{DueDelivery, TryOutcome};
+use serde_json::Value;
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
 use super::address::Address;
-use crate::{app::Shared, problem::Problem};
+use crate::{app::Shared, problem::Problem, public_path::PublicPath};
 
 /// From one look for what is due to the next. Workers end jobs, and are other processes: there is nobody to be told by.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -50,8 +51,9 @@ pub(crate) async fn deliver(app: Shared) {
             }
         };
         more = due.len() == room;
-        for message in due {
+        for mut message in due {
             let app = app.clone();
+            message.body = seen_under(&app.public_path, message.body);
             on_their_way.spawn(async move { deliver_one(&app, &message).await });
         }
     }
@@ -103,6 +105,20 @@ async fn attempt(app: &Shared, message: &DueDelivery) -> Result<TryOutcome, Prob
         Ok(status) => failed(Some(status), format!("it answered {status}"), retry_in),
         Err(why) => failed(None, why, retry_in),
     }
+}
+
+/// The message with links as they are seen from outside: whoever has written it down knows of no path before them.
+fn seen_under(under: &PublicPath, body: String) -> String {
+    if under.is_empty() {
+        return body;
+    }
+    let Ok(mut message) = serde_json::from_str::<Value>(&body) else { return body };
+    for (_, link) in message["data"]["links"].as_object_mut().into_iter().flatten() {
+        if let Some(path) = link.as_str() {
+            *link = Value::from(under.before(path));
+        }
+    }
+    message.to_string()
 }
 
 /// How long to wait after the try number `tries`, counted from 1; `None` after the last one.

@@ -18,6 +18,9 @@ mod openapi;
 mod paint;
 mod peers;
 mod pictures;
+mod prefix;
+#[path = "../../../../tests/common/proxy.rs"]
+mod proxy;
 mod ranges;
 mod refusals;
 mod service;

@@ -28,6 +28,7 @@ async fn pages_load_nothing_from_elsewhere() {
         ("/studio.css", "text/css"),
         ("/docs.css", "text/css"),
         ("/studio.js", "text/javascript"),
+        ("/session.js", "text/javascript"),
     ] {
         let response = server.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -39,6 +40,24 @@ async fn pages_load_nothing_from_elsewhere() {
             assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
         }
     }
+}
+
+/// Every script is there that another one asks for: nothing else tells of a file that was forgotten.
+#[tokio::test]
+async fn the_page_has_all_of_its_scripts() {
+    let server = Server::start().await;
+    let (mut waiting, mut seen) = (vec!["studio.js".to_owned()], BTreeSet::new());
+    while let Some(script) = waiting.pop() {
+        if !seen.insert(script.clone()) {
+            continue;
+        }
+        let response = server.get(&format!("/{script}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{script}");
+        let text = response.text().await.unwrap();
+        let imports = text.lines().filter(|line| line.starts_with("import "));
+        waiting.extend(imports.filter_map(|line| Some(line.split_once("'./")?.1.split_once('\'')?.0.to_owned())));
+    }
+    assert!(seen.len() > 5, "{seen:?}");
 }
 
 #[tokio::test]
@@ -53,7 +72,7 @@ async fn the_page_offers_the_files_that_can_be_read() {
 async fn the_page_has_a_control_for_every_option() {
     let server = Server::start().await;
     let page = server.get("/").await.text().await.unwrap();
-    let form = page.split("<form").nth(1).unwrap().split("</form>").next().unwrap();
+    let form = page.split("<form id=\"order\"").nth(1).unwrap().split("</form>").next().unwrap();
     let values = |attribute: &str| -> BTreeSet<&str> {
         let start = format!(" {attribute}=\"");
         let values = form.split(&start).skip(1).filter_map(|rest| rest.split('"').next());
@@ -61,7 +80,8 @@ async fn the_page_has_a_control_for_every_option() {
     };
     let files = ["content", "style", "mask", "style_mask", "initial", "initial_job"];
     assert_eq!(values("data-field"), files.iter().chain(Options::NAMES).copied().collect());
-    // What a control is called is what is sent of it. The files are sent by the script, and so is what to start from.
+    // What a control is called is what is sent of it. The files are sent by the script, and so is what to start from. What a job
+    // is done under (priority, start_within, webhook) is no part of its recipe, and for programs.
     assert_eq!(values("name"), Options::NAMES.iter().copied().filter(|&name| name != "init").collect());
 }
 

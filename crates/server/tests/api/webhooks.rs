@@ -341,6 +341,56 @@ async fn a_message_that_waits_outlives_the_service() {
     delivery(&server, &path, |delivery| !delivery["delivered_at"].is_null()).await;
 }
 
+/// What the documentation gives people to check messages with, run as it stands there.
+#[tokio::test]
+async fn the_documented_check_knows_a_message_from_a_forged_one() {
+    let check = include_str!("../../docs/verify_webhook.py");
+    let clients = include_str!("../../../../docs/clients.md");
+    assert!(clients.contains(&format!("```python\n{check}```\n")), "docs/clients.md has another check");
+    let server = Server::start().await;
+    let escaped = check.trim_end().replace('"', "&quot;");
+    assert!(server.get("/docs").await.text().await.unwrap().contains(&escaped), "/docs has another check");
+
+    let mut webhook = Webhook::start([]).await;
+    submit(&server, &webhook.url()).await;
+    server.finish(&server.claim().await, &picture(8, 8)).await;
+    let got = webhook.next().await;
+    let headers: HashMap<&str, &str> =
+        ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| (name, got.header(name))).into();
+    let body = String::from_utf8(got.body.to_vec()).unwrap();
+    let old = HashMap::from([("webhook-timestamp", "1614265330")]);
+    for (secret, headers, body, expected) in [
+        (WEBHOOK_SECRET, headers.clone(), body.clone(), "True"),
+        (WEBHOOK_SECRET, headers.clone(), body.replace("succeeded", "failed"), "False"),
+        (WEBHOOK_SECRET, headers.clone().into_iter().chain(old).collect(), body.clone(), "False"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body, "False"),
+    ] {
+        let asks = format!(
+            "{check}\nimport json, sys\nprint(is_from_impasto(*json.loads(sys.argv[1]), sys.argv[2].encode()))"
+        );
+        let given = serde_json::to_string(&(secret, headers)).unwrap();
+        let ran = tokio::process::Command::new("python3").args(["-c", &asks, &given, &body]).output().await;
+        let Ok(ran) = ran else {
+            assert!(std::env::var_os("CI").is_none(), "the documented check needs python3");
+            println!("skipped: no python3 found");
+            return;
+        };
+        let said = String::from_utf8_lossy(&ran.stdout).trim_end().to_owned();
+        assert_eq!(said, expected, "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+#[tokio::test]
+async fn the_links_of_a_message_are_as_they_are_seen_from_outside() {
+    let server = Server::start_with(|settings| settings.public_path = "/impasto".to_owned()).await;
+    let mut webhook = Webhook::start([]).await;
+    let job = submit(&server, &webhook.url()).await;
+    server.finish(&server.claim().await, &picture(8, 8)).await;
+    let links = webhook.next().await.json()["data"]["links"].take();
+    assert!(job.starts_with("/impasto/v1/jobs/"), "{job}");
+    assert_eq!(links, json!({"self": job, "result": format!("{job}/result")}));
+}
+
 #[tokio::test]
 async fn the_messages_of_a_keys_jobs_are_signed_with_its_own_secret() {
     // Its holder needs no secret of the operator's.
