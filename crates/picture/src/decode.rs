@@ -46,8 +46,8 @@ impl Picture {
     /// The memory that reading these bytes will take at the most, from their headers alone.
     ///
     /// # Errors
-    /// Where they are not a picture file that is whole. Damage within, and its size, are not looked at.
-    pub fn memory_need(bytes: &[u8]) -> Result<MemoryNeed, DecodeError> {
-        read::outline(bytes).map(|outline| outline.memory_need())
+    /// Where they are not a picture file that is whole, or not one within the limits. Damage within is not looked at.
+    pub fn memory_need(bytes: &[u8], limits: &DecodeLimits) -> Result<MemoryNeed, DecodeError> {
+        read::outline(bytes, limits).map(|outline| outline.memory_need())
     }
 }

@@ -31,7 +31,12 @@ pub(crate) enum NoIfd {
     BeyondEnd,
     /// The bytes are no TIFF's, or one of another kind.
     NotTiff,
+    /// It has more fields than [`MOST_FIELDS`].
+    TooLong,
 }
+
+/// The most fields that a directory is read with; those of cameras have some hundred.
+pub(crate) const MOST_FIELDS: usize = 4096;
 
 impl<'a> Ifd<'a> {
     /// The first directory of a TIFF file or a block of EXIF, with those of its fields that can be had.
@@ -47,18 +52,25 @@ impl<'a> Ifd<'a> {
             _ => return Err(NoIfd::NotTiff),
         };
         let start = u32_at(bytes, 4, order).ok_or(NoIfd::BeyondEnd)?;
-        Self::at(bytes, start, order).ok_or(NoIfd::BeyondEnd)
+        Self::at(bytes, start, order)
     }
 
     /// The directory after this one.
     pub fn following(&self) -> Option<Self> {
-        if self.next == 0 { None } else { Self::at(self.bytes, self.next, self.order).map(|(ifd, _)| ifd) }
+        if self.next == 0 { None } else { Self::at(self.bytes, self.next, self.order).ok().map(|(ifd, _)| ifd) }
     }
 
-    fn at(bytes: &'a [u8], start: u32, order: Order) -> Option<(Self, bool)> {
-        const ENTRY: usize = 12;
+    fn at(bytes: &'a [u8], start: u32, order: Order) -> Result<(Self, bool), NoIfd> {
         let start = start as usize;
-        let count = usize::from(u16_at(bytes, start, order)?);
+        let count = usize::from(u16_at(bytes, start, order).ok_or(NoIfd::BeyondEnd)?);
+        if count > MOST_FIELDS {
+            return Err(NoIfd::TooLong);
+        }
+        Self::with_fields(bytes, start, count, order).ok_or(NoIfd::BeyondEnd)
+    }
+
+    fn with_fields(bytes: &'a [u8], start: usize, count: usize, order: Order) -> Option<(Self, bool)> {
+        const ENTRY: usize = 12;
         let (mut fields, mut whole) = (Vec::with_capacity(count.min(64)), true);
         for entry in (0..count).map(|index| start + 2 + ENTRY * index) {
             let (tag, kind) = (u16_at(bytes, entry, order)?, u16_at(bytes, entry + 2, order)?);

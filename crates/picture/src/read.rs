@@ -12,7 +12,7 @@ use crate::{
     outline::Outline,
     recognise::recognise,
     stored::{Channels, Samples},
-    structure::{self, Body},
+    structure::{self, Body, Walked},
 };
 
 pub(crate) use crate::stored::Stored;
@@ -26,15 +26,8 @@ struct Decoded {
 }
 
 pub(crate) fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Stored, DecodeError> {
-    let kind = recognise(bytes)?;
-    let walked = structure::walk(kind, bytes).map_err(|flaw| flaw.of(kind))?;
+    let (kind, walked) = walk(bytes, limits)?;
     let size = walked.outline.size;
-    if size.pixels() == 0 {
-        return Err(DecodeError::NoPixels(size));
-    }
-    if size.pixels() > limits.max_pixels {
-        return Err(DecodeError::TooManyPixels { size, limit: limits.max_pixels });
-    }
     let decoded = decoded(kind, walked.body, &walked.outline).map_err(|flaw| flaw.of(kind))?;
     let Decoded { colours, samples, has_alpha, premultiplied } = decoded;
     let mut notices = Vec::new();
@@ -62,9 +55,22 @@ pub(crate) fn read(bytes: &[u8], limits: &DecodeLimits) -> Result<Stored, Decode
 }
 
 /// What the headers of a file tell.
-pub(crate) fn outline(bytes: &[u8]) -> Result<Outline, DecodeError> {
+pub(crate) fn outline(bytes: &[u8], limits: &DecodeLimits) -> Result<Outline, DecodeError> {
+    walk(bytes, limits).map(|(_, walked)| walked.outline)
+}
+
+/// Walks over a file, which is to hold a picture within the limits.
+fn walk<'a>(bytes: &'a [u8], limits: &DecodeLimits) -> Result<(FileKind, Walked<'a>), DecodeError> {
     let kind = recognise(bytes)?;
-    structure::walk(kind, bytes).map(|walked| walked.outline).map_err(|flaw| flaw.of(kind))
+    let walked = structure::walk(kind, bytes).map_err(|flaw| flaw.of(kind))?;
+    let size = walked.outline.size;
+    if size.pixels() == 0 {
+        return Err(DecodeError::NoPixels(size));
+    }
+    if size.pixels() > limits.max_pixels {
+        return Err(DecodeError::TooManyPixels { size, limit: limits.max_pixels });
+    }
+    Ok((kind, walked))
 }
 
 fn decoded(kind: FileKind, body: Body, outline: &Outline) -> Result<Decoded, Flaw> {

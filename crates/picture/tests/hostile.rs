@@ -51,7 +51,7 @@ fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     let told = decoded.as_ref().map(|picture| (picture.size(), picture.alpha().is_some()));
     assert_eq!(inspected, told.map_err(Clone::clone));
     if decoded.is_ok() {
-        Picture::memory_need(bytes).unwrap();
+        Picture::memory_need(bytes, &limits).unwrap();
     }
     decoded
 }
@@ -155,7 +155,7 @@ fn another_frame_after_a_scan_is_not_part_of_the_picture() {
     let file = made::jpeg_of_two_frames();
     // The first is all there, but lacks what a decoder takes its coefficients by.
     assert_eq!(refusal(&file), "the JPEG file is broken: its data are damaged");
-    assert_eq!(Picture::memory_need(&file).unwrap().inspecting >> 20, 1);
+    assert_eq!(Picture::memory_need(&file, &DecodeLimits::default()).unwrap().inspecting >> 20, 1);
     // In place of the first scan's end, a frame of the same size, and of a kind that is not read.
     let whole = FILES.into_iter().find(|(name, _)| *name == "progressive.jpg").unwrap().1;
     let frame = whole.windows(2).position(|marker| marker == [0xff, 0xc2]).unwrap();
@@ -229,7 +229,7 @@ fn codes_of_a_webp_are_counted_one_by_one() {
     let need = |groups: usize| {
         let file = made::webp_of_many_codes(groups);
         assert!(decode(&file).is_err());
-        Picture::memory_need(&file).unwrap().inspecting
+        Picture::memory_need(&file, &DecodeLimits::default()).unwrap().inspecting
     };
     // Five tables by ten bits, and the decoder's list of them.
     assert_eq!(need(200) - need(100), 100 * 5 * (4 << 10) + 100 * 3 * 5 * 56);

@@ -157,10 +157,10 @@ fn reading_takes_the_memory_that_was_told() {
         ("TIFF with a palette and opacity", page(2, 8, 1, 3)),
         ("TIFF in many parts", tiff_in_many_parts()),
     ];
+    let limits = DecodeLimits::default();
     let mut wrong = Vec::new();
     for (name, file) in stored.into_iter().chain(made).chain(endless).chain(pages) {
-        let MemoryNeed { inspecting, decoding } = Picture::memory_need(&file).unwrap();
-        let limits = DecodeLimits::default();
+        let MemoryNeed { inspecting, decoding } = Picture::memory_need(&file, &limits).unwrap();
         let inspected = peak_of(|| assert!(Picture::inspect(&file, &limits).is_ok()));
         let decoded = peak_of(|| assert!(Picture::decode(&file, &limits).is_ok()));
         for (told, taken, what) in [(inspecting, inspected, "inspecting"), (decoding, decoded, "decoding")] {
@@ -181,8 +181,8 @@ fn reading_takes_the_memory_that_was_told() {
         ("JPEG with more components than it declares", made::jpeg_without_end(255, 0)),
     ] {
         // Little, where the headers alone are refused.
-        let told = Picture::memory_need(&file).map_or(1 << 20, |need| need.inspecting);
-        let taken = peak_of(|| assert!(Picture::inspect(&file, &DecodeLimits::default()).is_err()));
+        let told = Picture::memory_need(&file, &limits).map_or(1 << 20, |need| need.inspecting);
+        let taken = peak_of(|| assert!(Picture::inspect(&file, &limits).is_err()));
         println!("refusing a {name} took {taken} bytes, and {told} were told");
         wrong.extend((taken > told as f64).then(|| format!("refusing a {name} took {taken} bytes of {told}")));
     }

@@ -64,6 +64,16 @@ fn strength_goes_from_a_tinted_photograph_to_a_free_painting() {
     assert_eq!(style(&[("strength", "1"), ("preset", "classic")]), 1e3 * 20.0);
 }
 
+/// A job store keeps it as JSON, and a worker paints by what it reads there.
+#[test]
+fn a_recipe_is_read_back_to_the_last_bit() {
+    for strength in ["0.1", "0.3", "0.45", "0.7", "0.9"] {
+        let recipe = resolve(&[("strength", strength), ("learning_rate", "0.0123456789012345678")]);
+        let kept = serde_json::to_string(&recipe).unwrap();
+        assert_eq!(serde_json::from_str::<Recipe>(&kept).unwrap(), recipe, "{kept}");
+    }
+}
+
 #[test]
 fn classic_is_the_published_recipe_to_the_letter() {
     let recipe = resolve(&[("preset", "classic")]);

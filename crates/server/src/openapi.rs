@@ -12,6 +12,7 @@ use utoipa::{
     openapi::{
         Content, OpenApi, Ref, RefOr, Response as ApiResponse, ResponseBuilder, Schema,
         path::Operation,
+        schema::AdditionalProperties,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
@@ -76,6 +77,7 @@ pub(crate) fn whole() -> OpenApi {
     spell(&mut api, "Colours", Colours::NAMES);
     spell(&mut api, "Alpha", Alpha::NAMES);
     spell(&mut api, "Architecture", Architecture::NAMES);
+    close(&mut api, "JobForm");
     api
 }
 
@@ -129,6 +131,14 @@ fn spell(api: &mut OpenApi, choice: &str, names: &[&str]) {
     let schema = api.components.as_mut().and_then(|components| components.schemas.get_mut(choice));
     if let Some(RefOr::T(Schema::Object(schema))) = schema {
         schema.enum_values = Some(names.iter().map(|&name| name.into()).collect());
+    }
+}
+
+/// Says that the schema called `form` has no fields but its own: one that nobody knows is refused.
+fn close(api: &mut OpenApi, form: &str) {
+    let schema = api.components.as_mut().and_then(|components| components.schemas.get_mut(form));
+    if let Some(RefOr::T(Schema::Object(schema))) = schema {
+        schema.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) const OF_OUR_OWN: DecodeLimits = DecodeLimits { max_pixels: u64::MAX 
 /// What there is to know of the picture `key`, which is decoded to the last pixel; `field` is its name in problems.
 pub(crate) async fn check(app: &App, key: &BlobKey, limits: DecodeLimits, field: &str) -> Result<Inspected, Problem> {
     let read = async { Ok(app.blobs.get(key).await?) };
-    let (file, room) = with_room(app, read, |need| need.inspecting).await?;
+    let (file, room) = with_room(app, read, limits, |need| need.inspecting).await?;
     inspected(beside(room, move || Picture::inspect(&file, &limits)).await, field)
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn read(app: &App, key: &BlobKey, job: JobId) -> Result<Bytes, 
 
 /// The picture `key` that `job` has named, as another file.
 pub(crate) async fn transcode(app: &App, key: &BlobKey, job: JobId, encoding: Encoding) -> Result<Bytes, Problem> {
-    let (file, room) = with_room(app, read(app, key, job), |need| need.decoding.saturating_mul(2)).await?;
+    let (file, room) = with_room(app, read(app, key, job), OF_OUR_OWN, |need| need.decoding.saturating_mul(2)).await?;
     let encoded = beside(room, move || {
         let picture = Picture::decode(&file, &OF_OUR_OWN).map_err(|error| Problem::internal(&error))?;
         picture.encode(encoding).map_err(|error| match error {
@@ -71,11 +71,12 @@ pub(crate) async fn transcode(app: &App, key: &BlobKey, job: JobId, encoding: En
 async fn with_room(
     app: &App,
     read: impl Future<Output = Result<Bytes, Problem>>,
+    limits: DecodeLimits,
     needed: impl FnOnce(MemoryNeed) -> u64,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let need = |file: &Bytes| {
-        // What is not a picture is refused before it takes any memory, and so is what nobody can make sense of.
-        let outline = catch_unwind(|| Picture::memory_need(file)).ok().and_then(Result::ok);
+        // What is not a picture within the limits is refused before it takes any memory, and so is what nobody can make sense of.
+        let outline = catch_unwind(|| Picture::memory_need(file, &limits)).ok().and_then(Result::ok);
         (file.len() as u64).saturating_add(outline.map_or(0, needed))
     };
     app.bounds.memory_for(read, need).await

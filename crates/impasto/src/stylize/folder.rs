@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use impasto_picture::{DecodeError, Format};
+use impasto_picture::{DecodeError, DecodeLimits, Format, Picture};
 
 use super::{
     output::Output,
@@ -66,7 +66,8 @@ fn is_picture(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = std::fs::File::open(path)
         .and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, 4096), &mut start));
-    read.is_err() || !matches!(impasto_picture::Picture::memory_need(&start), Err(DecodeError::NotAPicture))
+    let outline = Picture::memory_need(&start, &DecodeLimits::default());
+    read.is_err() || !matches!(outline, Err(DecodeError::NotAPicture))
 }
 
 /// Each picture's name with the format's ending; with their own endings before it, where two would have one name otherwise.

@@ -13,10 +13,11 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let canvas = Size::new(rest.u16_le()?.into(), rest.u16_le()?.into());
     let [flags, _, _] = rest.array()?;
     rest.take(length_of_colours(flags))?;
-    let mut frames = 0;
+    let (mut frames, mut gathered) = (0, 0_u64);
     loop {
         match next_block(&mut rest, canvas) {
             Ok(Block::Frame) => frames += 1,
+            Ok(Block::Extension(length)) => gathered += length as u64,
             Ok(Block::Other) => {}
             // The first frame is all there; what may be missing after it is not looked at.
             Ok(Block::End) | Err(_) if frames > 0 => break,
@@ -30,8 +31,12 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     if frames == 0 {
         return Err(lacks_size());
     }
+    let mut outline = outline::gif(canvas);
+    /// In a buffer that is copied as it grows.
+    const COPIES: u64 = 3;
+    outline.scratch = outline.scratch.saturating_add(COPIES * gathered);
     Ok(Walked {
-        outline: outline::gif(canvas),
+        outline,
         orientation: Orientation::NoTransforms,
         claim: Claim::Nothing,
         pictures: frames,
@@ -41,6 +46,8 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
 
 enum Block {
     Frame,
+    /// Of so many bytes, some kinds of which the decoder gathers.
+    Extension(usize),
     Other,
     End,
 }
@@ -50,8 +57,9 @@ fn next_block(rest: &mut Rest, canvas: Size) -> Result<Block, Flaw> {
     match introducer {
         b'!' => {
             rest.take(1)?;
+            let before = rest.0.len();
             skip_parts(rest)?;
-            Ok(Block::Other)
+            Ok(Block::Extension(before - rest.0.len()))
         }
         b',' => {
             rest.take(4)?;

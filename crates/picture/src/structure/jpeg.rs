@@ -10,6 +10,10 @@ use crate::{
     outline::{JpegFrame, MOST_SCANS},
 };
 
+/// The most segments of metadata. The decoder looks at all of some kinds again at each of them, and a file that is full of
+/// long ones has no more.
+const MOST_METADATA: u32 = 1024;
+
 /// The most parts that a profile can be in.
 const MOST_PARTS: usize = 255;
 
@@ -20,6 +24,8 @@ struct Found<'a> {
     exif: Option<&'a [u8]>,
     /// Place, count and bytes of each part.
     profile: Vec<(u8, u8, &'a [u8])>,
+    /// How many segments of metadata there are, and the bytes in them.
+    metadata: (u32, u64),
     is_jfif: bool,
     /// What Adobe's segment says: 0 for colours as they are, 1 for YCbCr, 2 for YCCK.
     transform: Option<u8>,
@@ -63,6 +69,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         return Err(Flaw::unsupported("its light and its colours are stored in sizes that rarely go together"));
     }
     let mut outline = frame.outline();
+    /// The decoder copies them, and puts together what comes in parts.
+    const COPIES: u64 = 2;
+    outline.scratch = outline.scratch.saturating_add(COPIES * found.metadata.1);
     outline.profile = found.profile.iter().map(|(_, _, part)| part.len() as u64).sum();
     if end.is_none() {
         // The picture is copied, and of each block it is noted which coefficients are set.
@@ -81,6 +90,13 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
 
 impl<'a> Found<'a> {
     fn visit(&mut self, marker: u8, segment: &'a [u8]) -> Result<(), Flaw> {
+        if matches!(marker, 0xe0..=0xef) {
+            self.metadata.0 += 1;
+            self.metadata.1 += segment.len() as u64;
+            if self.metadata.0 > MOST_METADATA {
+                return Err(Flaw::broken(format!("its metadata come in more than {MOST_METADATA} parts")));
+            }
+        }
         match (&mut self.frame, marker) {
             (None, _) if starts_frame(marker) => self.frame = Some(frame(marker, Rest(segment))?),
             (Some(_), _) if starts_frame(marker) => return Err(Flaw::broken("it has two frames in one picture")),

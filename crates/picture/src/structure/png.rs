@@ -34,6 +34,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     rest.take(SIGNATURE)?;
     let (mut header, mut transparent, mut has_data, mut frames) = (None, false, false, 1);
     let (mut colours, mut turned, mut turned_by_text) = (PngColours::default(), None, None);
+    let mut gathered = 0_u64;
     let body = loop {
         if rest.0.is_empty() && has_data {
             break Body::Endless(bytes);
@@ -41,6 +42,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         let (length, name) = (rest.u32_be()?, rest.array()?);
         let data = rest.take(length as usize)?;
         rest.take(4)?;
+        gathered = gathered.saturating_add(if is_gathered(&name) { length.into() } else { 0 });
         let mut values = Rest(data);
         match &name {
             b"IHDR" if header.is_none() => {
@@ -70,6 +72,9 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         }
     };
     let mut outline = header.ok_or_else(lacks_size)?.outline(transparent);
+    /// In a buffer that is copied as it grows, and again when it is whole.
+    const COPIES: u64 = 3;
+    outline.scratch = outline.scratch.saturating_add(gathered.saturating_mul(COPIES));
     if matches!(body, Body::Endless(_)) {
         // The file is copied, and its end added.
         outline.scratch = outline.scratch.saturating_add(bytes.len() as u64);
@@ -87,6 +92,11 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
         pictures: frames,
         body,
     })
+}
+
+/// Whether the decoder may hold all of a chunk, however long it is.
+fn is_gathered(name: &[u8; 4]) -> bool {
+    !matches!(name, b"IDAT" | b"fdAT" | b"iCCP" | b"tEXt" | b"zTXt" | b"iTXt")
 }
 
 /// The compressed bytes in a chunk with a colour profile.

@@ -6,7 +6,7 @@ use super::{Body, Claim, Walked, lacks_size};
 use crate::{
     error::Flaw,
     exif,
-    ifd::{Ifd, NoIfd},
+    ifd::{Ifd, MOST_FIELDS, NoIfd},
     outline::{TiffPage, most_within},
 };
 
@@ -35,6 +35,9 @@ const CFA_PATTERN: u16 = 33422;
 
 const MOST_SAMPLES: u32 = 16;
 
+/// The longest side of tiles in a picture that is smaller. A decoder makes room for a tile in full.
+const LONGEST_TILE: u32 = 1024;
+
 /// Three channels of as many colours as 16 bits can number.
 const LONGEST_MAP: usize = 3 << 16;
 
@@ -55,6 +58,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     let (ifd, whole) = Ifd::read_first(bytes).map_err(|none| match none {
         NoIfd::BeyondEnd => Flaw::Truncated,
         NoIfd::NotTiff => Flaw::unsupported("it is a BigTIFF"),
+        NoIfd::TooLong => Flaw::broken(format!("its directory has more than {MOST_FIELDS} fields")),
     })?;
     if ifd.number(DNG_VERSION).is_some() || ifd.number(CFA_PATTERN).is_some() {
         return Err(Flaw::unsupported("it holds a camera's raw data (DNG, NEF or the like)"));
@@ -88,6 +92,11 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked<'_>, Flaw> {
     } else {
         (width, ifd.number(ROWS_A_STRIP).unwrap_or(height).min(height))
     };
+    // Of tiles, the sides are multiples of 16.
+    let fits = |part: u32, side: u32| part <= side.saturating_add(15).max(LONGEST_TILE);
+    if !fits(part_width, width) || !fits(part_height, height) {
+        return Err(Flaw::unsupported("its tiles are larger than its picture"));
+    }
     let across = u64::from(width.div_ceil(part_width.max(1)));
     let down = u64::from(height.div_ceil(part_height.max(1)));
     let most = across.saturating_mul(down).saturating_mul(if is_apart { samples.into() } else { 1 });

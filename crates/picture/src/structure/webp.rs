@@ -1,6 +1,7 @@
 //! WebP, which is RIFF: chunks of a name, a length, and that many bytes and one more if they are odd.
 
 mod codes;
+mod partitions;
 
 use image::metadata::Orientation;
 use impasto_recipe::Size;
@@ -72,6 +73,9 @@ fn visit_chunks<'a>(
             }
             b"VP8 " => {
                 stream.lossy_bytes = stream.lossy_bytes.max(length as u64);
+                if !partitions::are_within(data) {
+                    return Err(Flaw::broken("the parts of its picture are longer than the picture"));
+                }
                 values.take(6)?;
                 Some(Size::new(u32::from(values.u16_le()?) & 0x3fff, u32::from(values.u16_le()?) & 0x3fff))
             }

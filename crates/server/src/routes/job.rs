@@ -34,7 +34,7 @@ use crate::{
     operation_id = "getJob",
     params(
         ("id" = String, Path, format = Uuid, description = "The job"),
-        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30,
+        ("wait" = Option<u32>, Query, minimum = 0,
             description = "Seconds to wait for a change; more than 30 counts as 30"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the job under already"),
     ),

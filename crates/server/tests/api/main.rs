@@ -1,5 +1,6 @@
 //! The API from outside: real HTTP, the real stores, and the tests in the part of the worker.
 
+mod bombs;
 mod common;
 mod compression;
 mod cross_site;
