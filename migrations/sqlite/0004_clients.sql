@@ -8,6 +8,8 @@ ALTER TABLE jobs ADD COLUMN start_by INTEGER;
 ALTER TABLE jobs ADD COLUMN webhook TEXT;
 -- The request that submitted it, for the logs of the workers.
 ALTER TABLE jobs ADD COLUMN request TEXT;
+-- Those that wait keep their order, and whoever comes now does not wait for all of them.
+UPDATE jobs SET turn = number WHERE status IN ('queued', 'running');
 -- Previews saved so far.
 ALTER TABLE jobs ADD COLUMN previews INTEGER NOT NULL DEFAULT 0;
 

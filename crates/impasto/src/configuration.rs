@@ -20,6 +20,7 @@ const DEFAULT_FILE: &str = "config/impasto.toml";
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
     pub server: impasto_server::Settings,
+    pub webhooks: impasto_server::WebhookSettings,
     pub limits: impasto_server::LimitSettings,
     pub store: StoreSettings,
     pub workers: impasto_worker::Settings,

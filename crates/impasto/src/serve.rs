@@ -70,6 +70,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
             blobs: blobs.clone(),
             backbones: weights::backbones(&configuration, arguments.role),
             precisions: precisions_of(&configuration, arguments.role),
+            webhooks: configuration.webhooks.clone(),
             settings,
             limits: configuration.limits,
             metrics,

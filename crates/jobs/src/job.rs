@@ -49,8 +49,8 @@ pub struct Job {
     pub previews: u64,
     /// Where it stands.
     pub status: Status,
-    /// A number that state changes, a request to cancel, progress entries and a restart from epoch 0 raise, and nothing
-    /// else does.
+    /// A number that state changes, a request to cancel, progress entries, a restart from epoch 0 and what came of telling
+    /// its webhook raise, and nothing else does.
     pub revision: u64,
     /// When it was submitted.
     pub created_at: Timestamp,

@@ -27,6 +27,7 @@ pub struct Family {
 pub(crate) const REQUESTS: &str = "impasto_http_requests_total";
 pub(crate) const REQUEST_SECONDS: &str = "impasto_http_request_duration_seconds";
 pub(crate) const UPLOADS_REFUSED: &str = "impasto_uploads_refused_total";
+pub(crate) const WEBHOOK_TRIES: &str = "impasto_webhook_tries_total";
 pub(crate) const JOBS: &str = "impasto_jobs";
 pub(crate) const QUEUE_DEPTH: &str = "impasto_queue_depth";
 pub(crate) const QUEUE_AGE: &str = "impasto_queue_oldest_age_seconds";
@@ -68,6 +69,7 @@ pub const FAMILIES: &[Family] = &[
     counter(REQUESTS, "HTTP requests by method, route and status"),
     histogram(REQUEST_SECONDS, OF_REQUESTS, "Time to the head of the response, by method and route"),
     counter(UPLOADS_REFUSED, "Uploads that were refused, by the type of the problem"),
+    counter(WEBHOOK_TRIES, "Tries to tell webhooks of their jobs' ends, by outcome"),
     gauge(JOBS, "Jobs by status, as the job store counts them"),
     gauge(QUEUE_DEPTH, "Jobs that wait for a worker"),
     gauge(QUEUE_AGE, "Time since the submission of the waiting job that was submitted first; 0 where none waits"),

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
 use crate::{
-    LimitSettings, Settings,
+    LimitSettings, Settings, WebhookSettings,
     bounds::Bounds,
     exposition::Exposition,
     keyring::Keyring,
@@ -25,6 +25,7 @@ use crate::{
     rendered::RenderedJobs,
     routes, serving,
     watcher::{self, Watcher},
+    webhooks::{self, Webhooks},
 };
 
 /// A network that jobs may ask for.
@@ -60,6 +61,8 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
+    /// What the operator decides of webhooks.
+    pub webhooks: WebhookSettings,
     /// What one client may have.
     pub limits: LimitSettings,
     /// Where it counts what it does.
@@ -74,6 +77,7 @@ pub(crate) struct App {
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,
     pub settings: Settings,
+    pub webhooks: Webhooks,
     pub limits: LimitSettings,
     /// Nobody but those who sit at this machine can get to it.
     pub is_on_loopback: bool,
@@ -114,7 +118,7 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings, limits, metrics } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let exposition = Exposition::of_service(metrics, jobs.clone(), blobs.clone());
     let app = Arc::new(App {
@@ -122,6 +126,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         blobs,
         backbones,
         precisions,
+        webhooks: Webhooks::new(webhooks)?,
         is_on_loopback: listener.local_addr()?.ip().is_loopback(),
         trusted_proxies: TrustedProxies::read(&settings.trusted_proxies)?,
         keyring: Keyring::default(),
@@ -140,6 +145,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
     app.background.spawn(watcher::watch(app.clone()));
+    app.background.spawn(webhooks::deliver(app.clone()));
 
     let serving = serving::serve(listener, router, &app.settings, &app.trusted_proxies, &app.shutdown);
     let out_of_time = async {

@@ -60,8 +60,10 @@ mod terms;
 mod upload;
 mod view;
 mod watcher;
+mod webhooks;
 
 pub use app::{BackboneInfo, Service, run};
 pub use exposition::{Exposition, run_metrics};
 pub use openapi::openapi_yaml;
 pub use settings::{LimitSettings, Settings};
+pub use webhooks::WebhookSettings;

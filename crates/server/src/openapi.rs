@@ -8,10 +8,22 @@ use impasto_recipe::{
 };
 use utoipa::{
     OpenApi as _,
-    openapi::{OpenApi, RefOr, Schema},
+    openapi::{
+        Content, OpenApi, Ref, RefOr, Response as ApiResponse, ResponseBuilder, Schema,
+        path::Operation,
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
 };
 
-use crate::{problem::Kind, routes};
+use crate::{
+    credential::SESSION,
+    problem::Kind,
+    routes::{self, Access},
+};
+
+/// What the two ways to show a key are called.
+const KEY: &str = "key";
+const PAGE: &str = "session";
 
 /// What the API is for; paragraphs of text.
 pub(crate) const INTRODUCTION: &str = "\
@@ -47,6 +59,7 @@ pub(crate) fn base() -> OpenApi {
 /// The whole description.
 pub(crate) fn whole() -> OpenApi {
     let mut api = routes::router().into_openapi();
+    describe_admission(&mut api);
     spell(&mut api, "BackboneChoice", BackboneChoice::NAMES);
     spell(&mut api, "Objective", Objective::NAMES);
     spell(&mut api, "OptimiserChoice", OptimiserChoice::NAMES);
@@ -59,6 +72,52 @@ pub(crate) fn whole() -> OpenApi {
     spell(&mut api, "Alpha", Alpha::NAMES);
     spell(&mut api, "Architecture", Architecture::NAMES);
     api
+}
+
+/// Says of every endpoint what it takes to get to it: nobody has to remember that.
+fn describe_admission(api: &mut OpenApi) {
+    let bearer = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("impasto_…").build();
+    let session = ApiKey::Cookie(ApiKeyValue::new(SESSION));
+    let components = api.components.get_or_insert_default();
+    components.add_security_scheme(KEY, SecurityScheme::Http(bearer));
+    components.add_security_scheme(PAGE, SecurityScheme::ApiKey(session));
+    for (path, item) in &mut api.paths.paths {
+        let access = routes::access(path);
+        let safe = item.get.as_mut().map(|operation| (operation, false));
+        let others = [&mut item.post, &mut item.delete].into_iter().flatten().map(|operation| (operation, true));
+        for (operation, changes_something) in safe.into_iter().chain(others) {
+            describe_door(operation, access, changes_something);
+        }
+    }
+}
+
+fn describe_door(operation: &mut Operation, access: Access, changes_something: bool) {
+    let mut may_be = |status: &str, why: &str| {
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem_response(why)));
+    };
+    may_be("421", "The service is not known by the name in `Host` (`foreign-host`)");
+    if access == Access::Keyed {
+        may_be("401", "It takes a key (`key-required`), or the key opens nothing (`unknown-key`)");
+    }
+    if access == Access::Keyed || changes_something {
+        may_be("403", "The key does not allow it (`not-allowed`), or a page of another site asks (`cross-site`)");
+    }
+    if access != Access::Free {
+        may_be(
+            "429",
+            "There are too many requests (`too-many-requests`), or the client has as much as it may (`quota`)",
+        );
+    }
+    if access == Access::Keyed {
+        let none: [&str; 0] = [];
+        operation.security = Some(vec![SecurityRequirement::new(KEY, none), SecurityRequirement::new(PAGE, none)]);
+    }
+}
+
+fn problem_response(why: &str) -> ApiResponse {
+    let document = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new().description(why).content("application/problem+json", document).build()
 }
 
 /// Gives the schema called `choice` its names: utoipa does not find them behind the macro that declares the choices.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use impasto_jobs::{BlobKey, JobId, NewJob};
+use impasto_jobs::{BlobKey, JobId, NewJob, Terms};
 use impasto_picture::{DecodeLimits, Inspected};
 use impasto_recipe::{Alpha, Inputs, OptionError, Precision, Recipe};
 
@@ -14,7 +14,6 @@ use crate::{
     pictures,
     problem::Problem,
     role::{Place, Role},
-    terms,
 };
 
 /// What a form asks for, once its pictures are in the blob store.
@@ -64,15 +63,14 @@ struct Seen {
     inspected: Inspected,
 }
 
-/// The job that the form `order` asks for under the name `id`; `idempotency` is the client's own name for the request.
+/// The job that the form `order` asks for under the name `id`, on these terms.
 pub(crate) async fn resolve(
     app: &App,
     caller: &Caller,
     id: JobId,
-    idempotency: Option<String>,
+    terms: Terms,
     mut order: Order,
 ) -> Result<NewJob, Problem> {
-    let terms = terms::of(caller, idempotency, &order.fields)?;
     if let Some(from) = order.fields.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";

@@ -226,51 +226,51 @@ mod tests {
     use super::*;
 
     const PATIENCE: Patience =
-        Patience { head: Duration::from_secs(10), idle: Duration::from_secs(60), write: Duration::from_secs(30) };
+        Patience { head: Duration::from_secs(1000), idle: Duration::from_secs(6000), write: Duration::from_secs(3000) };
 
-    async fn seconds_until_overdue(pace: &Pace) -> u64 {
-        let began = Instant::now();
-        pace.overdue().await;
-        began.elapsed().as_secs()
+    /// What the client has left, in thousands of seconds.
+    fn left(pace: &Pace) -> Option<u64> {
+        let left = pace.state().due()?.saturating_duration_since(Instant::now());
+        Some(left.as_secs_f64().ceil() as u64 / 1000)
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn each_phase_has_its_time() {
         let pace = Pace::new(PATIENCE);
         let (mut client, server) = duplex(4);
         let mut server = Paced::new(server, pace.clone());
-        assert_eq!(seconds_until_overdue(&pace).await, 60);
-
-        let pace = Pace::new(PATIENCE);
-        server.pace = pace.clone();
+        assert_eq!(left(&pace), Some(6), "nothing sent yet");
         client.write_all(b"GE").await.unwrap();
         server.read_exact(&mut [0; 2]).await.unwrap();
-        assert_eq!(seconds_until_overdue(&pace).await, 10, "a head that has begun");
+        assert_eq!(left(&pace), Some(1), "a head that has begun");
 
         let request = pace.begin_request();
-        let an_hour = tokio::time::timeout(Duration::from_secs(3600), pace.overdue());
-        assert!(an_hour.await.is_err(), "an answer may take its time");
-        let stuck = async { server.write_all(b"more than there is room for").await };
+        assert_eq!(left(&pace), None, "an answer may take its time");
+        let stuck = server.write_all(b"more than there is room for");
         assert!(tokio::time::timeout(Duration::ZERO, stuck).await.is_err());
-        assert_eq!(seconds_until_overdue(&pace).await, 30, "an answer that nobody reads");
-
+        assert_eq!(left(&pace), Some(3), "an answer that nobody reads");
         client.read_exact(&mut [0; 4]).await.unwrap();
         server.write_all(b"rest").await.unwrap();
+        assert_eq!(left(&pace), None, "it is read again");
         drop(request);
-        assert_eq!(seconds_until_overdue(&pace).await, 60, "a connection that is kept");
+        assert_eq!(left(&pace), Some(6), "a connection that is kept");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn byte_after_byte_buys_no_time_for_a_head() {
         let pace = Pace::new(PATIENCE);
-        let overdue = tokio::spawn({
-            let pace = pace.clone();
-            async move { seconds_until_overdue(&pace).await }
-        });
-        for _ in 0..100 {
-            pace.heard();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        assert_eq!(overdue.await.unwrap(), 10);
+        pace.heard();
+        let due = pace.state().due();
+        pace.heard();
+        assert_eq!(pace.state().due(), due);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_it_hears_of_an_earlier_time() {
+        let pace = Pace::new(Patience { head: Duration::ZERO, ..PATIENCE });
+        let mut overdue = std::pin::pin!(pace.overdue());
+        assert!(futures::poll!(overdue.as_mut()).is_pending());
+        pace.heard();
+        overdue.await;
     }
 }

@@ -113,10 +113,9 @@ async fn whosever(app: &App, id: JobId) -> Result<Arc<RenderedJob>, Problem> {
         Err(guard) => {
             let job = app.find_job(id, &Sight::All).await?;
             // It may have changed since its stamp was told. Then it is not what the next one with that stamp is to see.
-            // What its webhook was told raises nothing that the stamp tells of.
-            let is_as_stamped = job.stamp() == stamp && !(job.status.is_finished() && job.webhook.is_some());
+            let is_current = job.stamp() == stamp;
             let rendered = Arc::new(RenderedJob::of(job)?);
-            if is_as_stamped {
+            if is_current {
                 // Whoever holds the guard is alone; it refuses only what was removed meanwhile.
                 drop(guard.insert(rendered.clone()));
             }

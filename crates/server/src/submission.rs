@@ -1,11 +1,11 @@
 //! From a request to a job in the queue.
 
 use axum::extract::Request;
-use impasto_jobs::{JobId, NewJob, Submitted};
+use impasto_jobs::{Job, JobId, NewJob, Submitted};
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, order, pending::PendingBlobs,
-    problem::Problem, quota::Tally, rendered::RenderedJob, request_id, upload,
+    problem::Problem, quota::Tally, rendered::RenderedJob, request_id, terms, upload,
 };
 
 /// The job that a request asked for.
@@ -35,18 +35,35 @@ pub(crate) async fn take_in(
         let _room = app.bounds.upload(caller.client()).await?;
         intake.count_for(Tally::begin(app, caller.client()).await?);
         let order = upload::receive(app, id, &head.headers, &intake, fields).await?;
-        let mut job = order::resolve(app, caller, id, idempotency, order).await?;
-        job.terms.request = request_id::of(&head.headers).map(str::to_owned);
-        Ok(job)
+        let mut terms = terms::of(app, caller, idempotency, &order.fields)?;
+        terms.request = request_id::of(&head.headers).map(str::to_owned);
+        if let Some(request) = &terms.idempotency
+            // A repeated request is not to fail for what has changed since: a job that it goes on from may be deleted.
+            && let Some(job) = app.jobs.find_repeated(&terms.client, request).await?
+        {
+            return Ok(Ordered::Before(Box::new(job)));
+        }
+        Ok(Ordered::Now(order::resolve(app, caller, id, terms, order).await?))
     };
     match ordered.await {
-        Ok(job) => enqueue(app.clone(), job, blobs).await,
+        Ok(Ordered::Now(job)) => enqueue(app.clone(), job, blobs).await,
+        Ok(Ordered::Before(job)) => {
+            blobs.discard().await;
+            submission(*job, false)
+        }
         Err(problem) => {
             blobs.discard().await;
             intake.drain().await;
             Err(problem)
         }
     }
+}
+
+/// What a form asks for.
+enum Ordered {
+    Now(NewJob),
+    /// What the same request has asked for before.
+    Before(Box<Job>),
 }
 
 /// Puts the job into the queue. A client that goes away meanwhile changes nothing: its job is there with its blobs, or
@@ -72,11 +89,15 @@ async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Submis
         }
     });
     let (job, is_new) = submitting.await.map_err(|died| Problem::internal(&died))??;
-    let id = job.id;
     if is_new {
-        tracing::info!(job = %id, %preset, styles, "job submitted");
-    } else {
-        tracing::info!(job = %id, "job submitted again");
+        tracing::info!(job = %job.id, %preset, styles, "job submitted");
     }
-    Ok(Submission { id, job: RenderedJob::of(job)?, is_new })
+    submission(job, is_new)
+}
+
+fn submission(job: Job, is_new: bool) -> Result<Submission, Problem> {
+    if !is_new {
+        tracing::info!(job = %job.id, "job submitted again");
+    }
+    Ok(Submission { id: job.id, job: RenderedJob::of(job)?, is_new })
 }

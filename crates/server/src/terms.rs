@@ -6,9 +6,10 @@ use impasto_jobs::{Idempotency, Priority, Scope, Terms};
 use impasto_recipe::OptionError;
 
 use crate::{
+    app::App,
     caller::Caller,
     fields::Fields,
-    problem::{Problem, excerpt},
+    problem::{Kind, Problem, excerpt},
 };
 
 /// Seconds that a job may be given to begin, at the most: a year.
@@ -51,12 +52,15 @@ impl TermFields {
 ///
 /// # Errors
 /// When the caller may not have them.
-pub(crate) fn of(caller: &Caller, idempotency: Option<String>, fields: &Fields) -> Result<Terms, Problem> {
+pub(crate) fn of(app: &App, caller: &Caller, idempotency: Option<String>, fields: &Fields) -> Result<Terms, Problem> {
     let TermFields { priority, start_within, webhook } = fields.terms.clone();
     let priority = priority.unwrap_or_default();
     if priority > Priority::default() && !caller.may(Scope::Priority) {
-        let why = format!("is {priority}, which takes a key with the scope priority: leave it out");
-        return Err(OptionError::new(TermFields::PRIORITY, why).into());
+        let why = format!("the priority {priority} takes a key with the scope {}: leave it out", Scope::Priority);
+        return Err(Problem::new(Kind::NotAllowed, why).in_field(TermFields::PRIORITY));
+    }
+    if let Some(url) = &webhook {
+        app.webhooks.admit(url, caller.client()).map_err(|why| OptionError::new(TermFields::WEBHOOK, why))?;
     }
     let idempotency = idempotency.map(|key| Idempotency { key, fingerprint: fields.asked.fingerprint() });
     Ok(Terms { client: caller.client().clone(), priority, start_within, webhook, idempotency, request: None })

@@ -13,7 +13,7 @@ use super::{
     queue::next_turn,
     rows::fetch_job,
 };
-use crate::{BlobKey, Client, NewJob, QueueLimits, Status, SubmitError, Submitted};
+use crate::{BlobKey, Client, Idempotency, Job, NewJob, QueueLimits, Status, SubmitError, Submitted};
 
 impl Sqlite {
     pub(crate) async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
@@ -29,6 +29,19 @@ impl Sqlite {
             Err(_) => transaction.roll_back().await?,
         }
         outcome
+    }
+}
+
+impl Sqlite {
+    pub(crate) async fn find_repeated(
+        &self,
+        client: &Client,
+        request: &Idempotency,
+    ) -> Result<Option<Job>, SubmitError> {
+        let mut transaction = self.read().await?;
+        let found = find_earlier(&mut transaction, client, request).await;
+        transaction.roll_back().await?;
+        found
     }
 }
 

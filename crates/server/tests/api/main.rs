@@ -2,18 +2,28 @@
 
 mod common;
 mod compression;
+mod cross_site;
 mod events;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
 mod forms;
+mod idempotency;
 mod inputs;
 mod job;
+mod keys;
+mod limits;
 mod list;
 mod losses;
 mod openapi;
+mod paint;
+mod peers;
 mod pictures;
+mod ranges;
 mod refusals;
 mod service;
+mod slow;
 mod storage;
 mod submit;
+mod terms;
 mod uploads;
+mod webhooks;

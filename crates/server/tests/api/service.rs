@@ -33,7 +33,7 @@ async fn pages_load_nothing_from_elsewhere() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert!(header(response.headers(), "content-type").starts_with(kind), "{path}");
         let policy = header(response.headers(), "content-security-policy").to_owned();
-        assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
         let text = response.text().await.unwrap();
         for elsewhere in ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "url(http", "@import"] {
             assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
@@ -190,13 +190,30 @@ async fn every_answer_has_the_headers_that_protect_it() {
     for path in ["/v1/jobs", "/v1/jobs/abc", "/nowhere", "/", "/metrics"] {
         let response = server.get(path).await;
         let headers = response.headers();
-        assert_eq!(header(headers, "x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(header(headers, "referrer-policy"), "no-referrer", "{path}");
-        assert!(header(headers, "content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(headers, name), value, "{path}");
+        }
+        let policy = header(headers, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert!(header(headers, "permissions-policy").contains("camera=()"), "{path}");
         assert!(!header(headers, "x-request-id").is_empty(), "{path}");
     }
-    let response = server.get_with("/healthz", "x-request-id", "mine").await;
-    assert_eq!(header(response.headers(), "x-request-id"), "mine");
+}
+
+#[tokio::test]
+async fn a_request_is_called_as_its_client_calls_it_if_that_is_short_and_plain() {
+    let server = Server::start().await;
+    let long = "a".repeat(65);
+    for (given, kept) in [("mine-1.2_3", true), (&long[..64], true), (&long, false), ("a b", false), ("\"<b>\"", false)]
+    {
+        let response = server.get_with("/healthz", "x-request-id", given).await;
+        assert_eq!(header(response.headers(), "x-request-id") == given, kept, "{given}");
+    }
 }
 
 fn cors_headers(response: &reqwest::Response) -> Vec<&str> {
