@@ -163,6 +163,7 @@ async fn numbers_have_an_address_of_their_own_in_every_role() {
     let data = tempfile::tempdir().expect("there is room");
     let own = [("METRICS__ADDR", "127.0.0.1:0"), ("WORKERS__LEASE_SECONDS", "2")];
     let service = service_with(data.path(), &own).await;
+    service.wait_until_logged("metrics at ").await;
     let address = address_in(&service.log());
     let text = service.http.get(format!("{address}/metrics")).send().await.expect("it answers");
     let text = text.text().await.expect("it is text");

@@ -9,7 +9,46 @@ use crate::{
     families::{REQUEST_SECONDS, REQUESTS, UPLOADS_REFUSED, WEBHOOK_TRIES},
 };
 
+/// What came of a try to tell a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookTry {
+    /// It was heard.
+    Delivered,
+    /// It will be tried again.
+    Failed,
+    /// It will not.
+    GivenUp,
+}
+
+impl WebhookTry {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Delivered, Self::Failed, Self::GivenUp];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
 impl Metrics {
+    /// The API is served here. A counter that first appears with its first rise shows none: this one begins with 0.
+    pub fn expect_webhooks(&self) {
+        self.record(|| {
+            for outcome in WebhookTry::ALL {
+                counter!(WEBHOOK_TRIES, "outcome" => outcome.name()).increment(0);
+            }
+        });
+    }
+
+    /// A webhook was told, or not.
+    pub fn webhook_tried(&self, outcome: WebhookTry) {
+        self.record(|| counter!(WEBHOOK_TRIES, "outcome" => outcome.name()).increment(1));
+    }
+
     /// A request to `route`, which is a template so that jobs do not each get a series of their own, was answered after so
     /// long.
     pub fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
@@ -24,10 +63,5 @@ impl Metrics {
     /// An upload was refused, for one of a few reasons.
     pub fn upload_refused(&self, reason: &'static str) {
         self.record(|| counter!(UPLOADS_REFUSED, "reason" => reason).increment(1));
-    }
-
-    /// A webhook was to be told of its job's end, and that came out as `outcome` says.
-    pub fn webhook_try(&self, outcome: &'static str) {
-        self.record(|| counter!(WEBHOOK_TRIES, "outcome" => outcome).increment(1));
     }
 }

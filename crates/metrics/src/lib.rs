@@ -11,5 +11,6 @@ mod recorder;
 mod workers;
 
 pub use families::{FAMILIES, Family, Kind};
+pub use http::WebhookTry;
 pub use recorder::{Metrics, MetricsError};
 pub use workers::{Restart, Seat, WorkerState};

@@ -27,6 +27,7 @@ pub struct Exposition {
 impl Exposition {
     /// Of one that serves the API: of all jobs as well.
     pub fn of_service(metrics: Metrics, jobs: JobStore, blobs: BlobStore) -> Self {
+        metrics.expect_webhooks();
         Self { metrics, stores: Some((jobs, blobs)) }
     }
 

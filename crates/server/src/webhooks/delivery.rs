@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use impasto_jobs::{DueDelivery, TryOutcome};
+use impasto_metrics::WebhookTry;
 use serde_json::Value;
 use tokio::{
     task::JoinSet,
@@ -70,12 +71,12 @@ async fn deliver_one(app: &Shared, message: &DueDelivery) {
         }
     };
     let called = match &outcome {
-        TryOutcome::Delivered { .. } => "delivered",
-        TryOutcome::Failed { retry_in: Some(_), .. } => "failed",
-        TryOutcome::Failed { retry_in: None, .. } => "given_up",
+        TryOutcome::Delivered { .. } => WebhookTry::Delivered,
+        TryOutcome::Failed { retry_in: Some(_), .. } => WebhookTry::Failed,
+        TryOutcome::Failed { retry_in: None, .. } => WebhookTry::GivenUp,
     };
-    app.exposition.metrics().webhook_try(called);
-    tracing::info!(job = %message.job, message = message.id, tries = message.tries + 1, "message to a webhook {called}");
+    app.exposition.metrics().webhook_tried(called);
+    tracing::info!(job = %message.job, message = message.id, tries = message.tries + 1, "message to a webhook {}", called.name());
     if let Err(error) = app.jobs.record_delivery(&message.id, &outcome).await {
         tracing::warn!(job = %message.job, message = message.id, "what came of a message is not written down: {error}");
     }

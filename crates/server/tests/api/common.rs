@@ -106,11 +106,11 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let precisions = vec![Precision::F32, Precision::Bf16];
-        let Rules { settings, limits, webhooks } = rules;
-        let (jobs_too, blobs_too) = (jobs.clone(), blobs.clone());
         let metrics = Metrics::new("tested").unwrap();
+        let Rules { settings, limits, webhooks } = rules;
+        let (store, pictures) = (jobs.clone(), blobs.clone());
         let service =
-            Service { jobs: jobs_too, blobs: blobs_too, backbones, precisions, settings, limits, webhooks, metrics };
+            Service { jobs: store, blobs: pictures, backbones, precisions, settings, limits, webhooks, metrics };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
     }

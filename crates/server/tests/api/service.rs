@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, io::Write};
 use impasto_picture::READABLE_MIME;
 use impasto_recipe::Options;
 use impasto_server::Settings;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, multipart::Form};
 use serde_json::{Value, json};
 
-use crate::common::{Server, header, problem, small_form};
+use crate::common::{Server, file, header, picture, png, problem, small_form};
 
 #[tokio::test]
 async fn the_backbones_are_those_it_was_told_of() {
@@ -151,6 +151,37 @@ async fn the_numbers_are_of_this_service_alone() {
     }
     let text = other.get("/metrics").await.text().await.unwrap();
     assert!(!text.contains("POST") && text.contains("impasto_queue_depth 0"), "{text}");
+}
+
+#[tokio::test]
+async fn refused_uploads_are_counted_by_reason_and_blobs_by_kind() {
+    let server = Server::start().await;
+    let not_a_picture = Form::new().part("content", file(b"text".to_vec())).part("style", file(png(24, 40)));
+    problem(server.submit(not_a_picture).await, 422, "not-a-picture").await;
+    problem(server.submit(Form::new()).await, 422, "missing-file").await;
+    // What is refused elsewhere is no upload.
+    problem(server.get("/v1/jobs?limit=none").await, 422, "invalid-query").await;
+    server.finished(&picture(8, 8)).await;
+    server.submitted().await;
+    let text = server.get("/metrics").await.text().await.unwrap();
+    for line in [
+        r#"impasto_uploads_refused_total{reason="not-a-picture"} 1"#,
+        r#"impasto_uploads_refused_total{reason="missing-file"} 1"#,
+        r#"impasto_build_info{version="tested"} 1"#,
+    ] {
+        assert!(text.lines().any(|given| given == line), "{line}\n\n{text}");
+    }
+    assert!(!text.contains("invalid-query\""), "{text}");
+    let number = |series: &str| -> f64 {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(series)).unwrap_or_else(|| panic!("{series}: {text}"));
+        line.trim().parse().unwrap()
+    };
+    let sent = [png(48, 32), png(24, 40)].map(|file| file.len() as f64).iter().sum::<f64>();
+    assert!(number(r#"impasto_blob_written_bytes_total{kind="input"}"#) >= 2.0 * sent);
+    assert!(number(r#"impasto_blob_written_bytes_total{kind="result"}"#) > 0.0);
+    assert!(number("impasto_queue_oldest_age_seconds") >= 0.0);
+    assert!(number("process_open_fds") > 0.0);
 }
 
 #[tokio::test]
