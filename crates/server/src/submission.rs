@@ -43,10 +43,11 @@ pub(crate) async fn take_in(
         {
             return Ok(Ordered::Before(Box::new(job)));
         }
-        Ok(Ordered::Now(order::resolve(app, caller, id, terms, order).await?))
+        let job = order::resolve(app, caller, id, terms, order).await?;
+        Ok(Ordered::Now(Box::new(job)))
     };
     match ordered.await {
-        Ok(Ordered::Now(job)) => enqueue(app.clone(), job, blobs).await,
+        Ok(Ordered::Now(job)) => enqueue(app.clone(), *job, blobs).await,
         Ok(Ordered::Before(job)) => {
             blobs.discard().await;
             submission(*job, false)
@@ -61,7 +62,7 @@ pub(crate) async fn take_in(
 
 /// What a form asks for.
 enum Ordered {
-    Now(NewJob),
+    Now(Box<NewJob>),
     /// What the same request has asked for before.
     Before(Box<Job>),
 }
