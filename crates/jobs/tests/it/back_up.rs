@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use impasto_jobs::{BackUpError, BlobKey, BlobStore, JobStore, Places, Sight, back_up};
+use impasto_jobs::{BackUpError, BlobKey, BlobStore, JobQuery, JobStore, NewJob, Places, Sight, back_up};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, new_job, succeed, worker};
 
@@ -11,7 +11,18 @@ fn places_in(folder: &Path, database: &str) -> Places {
     Places { database: folder.join(database), blobs: folder.join("blobs") }
 }
 
-/// A blob for every name that the job has.
+/// Every blob that a new job names.
+fn inputs_of(job: &NewJob) -> Vec<&BlobKey> {
+    [Some(&job.content), job.initial.as_ref()]
+        .into_iter()
+        .flatten()
+        .chain(&job.styles)
+        .chain(&job.masks)
+        .chain(&job.style_masks)
+        .collect()
+}
+
+/// A blob of every name, which holds its name.
 async fn write(blobs: &BlobStore, names: &[&BlobKey]) {
     for name in names {
         blobs.put(name, Bytes::from(name.to_string())).await.unwrap();
@@ -23,11 +34,11 @@ async fn a_copy_made_while_jobs_run_is_of_one_moment_and_has_every_blob_that_it_
     let test = TestStore::new().await;
     let from = places_in(test.folder.path(), "jobs.db");
     let blobs = BlobStore::local(&from.blobs).unwrap();
-    let before = test.running().await;
+    let new = new_job();
+    write(&blobs, &inputs_of(&new)).await;
+    test.store.submit(new, NO_LIMIT).await.unwrap();
+    let before = test.claim().await.key;
     test.store.record_progress(&before, &entry(1, 10)).await.unwrap();
-    let job = test.find(before.job).await;
-    write(&blobs, &[&job.content]).await;
-    write(&blobs, &job.styles.iter().collect::<Vec<_>>()).await;
 
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
     let (busy, his) = (test.opened_again().await, blobs.clone());
@@ -35,8 +46,7 @@ async fn a_copy_made_while_jobs_run_is_of_one_moment_and_has_every_blob_that_it_
         let mut number = 0;
         while stopped.try_recv().is_err() {
             let new = new_job();
-            write(&his, &[&new.content]).await;
-            write(&his, &new.styles.iter().collect::<Vec<_>>()).await;
+            write(&his, &inputs_of(&new)).await;
             busy.submit(new, NO_LIMIT).await.unwrap();
             let claim = busy.claim(&worker("busy"), LONG).await.unwrap().expect("a job waits").key;
             for _ in 0..3 {
@@ -60,7 +70,7 @@ async fn a_copy_made_while_jobs_run_is_of_one_moment_and_has_every_blob_that_it_
         let (copy, pictures) = (JobStore::open(&to.database).await.unwrap(), BlobStore::local(&to.blobs).unwrap());
         let job = copy.find(before.job, &Sight::All).await.unwrap().expect("it is in the copy");
         assert_eq!(job, test.find(before.job).await);
-        let page = copy.list(&impasto_jobs::JobQuery::default(), &Sight::All).await.unwrap();
+        let page = copy.list(&JobQuery::default(), &Sight::All).await.unwrap();
         assert!(!page.jobs.is_empty());
         for job in page.jobs {
             for blob in [Some(job.content), job.preview, job.result].into_iter().flatten().chain(job.styles) {
@@ -82,8 +92,7 @@ async fn a_later_copy_in_the_same_folder_takes_what_is_new_and_forgets_what_is_g
     let blobs = BlobStore::local(&from.blobs).unwrap();
     let (one, other) = (new_job(), new_job());
     for job in [&one, &other] {
-        write(&blobs, &[&job.content]).await;
-        write(&blobs, &job.styles.iter().collect::<Vec<_>>()).await;
+        write(&blobs, &inputs_of(job)).await;
     }
     let (one_id, gone) = (one.id, to.blobs.join(one.content.as_str()));
     test.store.submit(one, NO_LIMIT).await.unwrap();
