@@ -56,6 +56,20 @@ async fn numbers_once(service: &Service, hold: impl Fn(&Numbers) -> bool) -> Num
     tokio::time::timeout(common::PATIENCE, asking).await.expect("it came to pass")
 }
 
+/// What is at `url` as soon as `words` are in it.
+async fn text_once(url: &str, words: &str) -> String {
+    let asking = async {
+        loop {
+            let text = reqwest::get(url).await.expect("it answers").text().await.expect("it is text");
+            if text.contains(words) {
+                return text;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(common::PATIENCE, asking).await.unwrap_or_else(|_| panic!("{words} never came at {url}"))
+}
+
 fn repository(path: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
@@ -165,9 +179,9 @@ async fn numbers_have_an_address_of_their_own_in_every_role() {
     let service = service_with(data.path(), &own).await;
     service.wait_until_logged("metrics at ").await;
     let address = address_in(&service.log());
-    let text = service.http.get(format!("{address}/metrics")).send().await.expect("it answers");
-    let text = text.text().await.expect("it is text");
-    assert!(text.contains("impasto_jobs{") && text.contains("impasto_workers{"), "{text}");
+    // The workers are started after the address is there.
+    let text = text_once(&format!("{address}/metrics"), "impasto_workers{").await;
+    assert!(text.contains("impasto_jobs{"), "{text}");
     assert_eq!(service.http.get(format!("{address}/healthz")).send().await.expect("it answers").status(), 200);
     assert_eq!(service.http.get(format!("{address}/v1/jobs")).send().await.expect("it answers").status(), 404);
     assert!(service.stop_gently().await.success());
@@ -183,15 +197,9 @@ async fn numbers_have_an_address_of_their_own_in_every_role() {
     let id = id_of(&api.submit(SKETCH).await).to_owned();
     api.wait_until_finished(&id).await;
     let address = address_in(&std::fs::read_to_string(log).expect("it can be read"));
-    loop {
-        let answer = api.http.get(format!("{address}/metrics")).send().await.expect("it answers");
-        let text = answer.text().await.expect("it is text");
-        assert!(!text.contains("impasto_jobs{"), "the API tells of all jobs: {text}");
-        if text.contains(r#"impasto_job_run_seconds_count{status="succeeded"} 1"#) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let ended = r#"impasto_job_run_seconds_count{status="succeeded"} 1"#;
+    let text = text_once(&format!("{address}/metrics"), ended).await;
+    assert!(!text.contains("impasto_jobs{"), "the API tells of all jobs: {text}");
     worker.kill().expect("it is there");
     worker.wait().expect("it ends");
 }
