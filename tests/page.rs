@@ -1,7 +1,13 @@
 //! The studio page, in a real browser, against the real service.
 
 mod common;
+#[path = "page/door.rs"]
+mod door;
+#[path = "page/following.rs"]
+mod following;
 mod page_support;
+#[path = "page/prefix.rs"]
+mod prefix;
 
 use std::path::{Path, PathBuf};
 
@@ -163,6 +169,16 @@ async fn what_was_done_to_the_files_is_read_on_the_page() {
     browser.click("#submit").await;
     browser.when("document.querySelectorAll('#notices li').length > 0").await;
     assert!(browser.text_of("#notices").await.contains("laid on white"));
+}
+
+/// Chooses a photograph and a painting, and asks for a small sketch of so many epochs.
+async fn fill_in(browser: &Browser, folder: &Path, epochs: u32) {
+    browser.type_into("#content", &keep(folder, "photograph.png", &pictures::photograph(96, 72))).await;
+    browser.type_into("#style", &keep(folder, "painting.png", &pictures::painting(80, 80))).await;
+    browser.click("input[value=fast]").await;
+    browser.type_into("#size", "48x36").await;
+    open_all_options(browser).await;
+    browser.type_into("#epochs", &epochs.to_string()).await;
 }
 
 async fn open_all_options(browser: &Browser) {

@@ -8,10 +8,15 @@ ALTER TABLE jobs ADD COLUMN start_by INTEGER;
 ALTER TABLE jobs ADD COLUMN webhook TEXT;
 -- The request that submitted it, for the logs of the workers.
 ALTER TABLE jobs ADD COLUMN request TEXT;
+-- Those that wait keep their order, and whoever comes now does not wait for all of them.
+UPDATE jobs SET turn = number WHERE status IN ('queued', 'running');
 -- Previews saved so far.
 ALTER TABLE jobs ADD COLUMN previews INTEGER NOT NULL DEFAULT 0;
 
+-- The queue, the queue of each client, and those in it that are to begin in time.
 CREATE INDEX jobs_in_line ON jobs (status, priority DESC, turn, number);
+CREATE INDEX jobs_waiting ON jobs (client, status, priority, turn);
+CREATE INDEX jobs_to_start ON jobs (status, start_by) WHERE start_by IS NOT NULL;
 CREATE INDEX jobs_by_client ON jobs (client, number);
 
 -- The keys that the API is used with. A row stays when its key is revoked: the service that had keys once is never open again.

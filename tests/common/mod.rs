@@ -4,8 +4,10 @@
 pub mod jobs;
 pub mod pictures;
 pub mod processes;
+pub mod proxy;
 
 use std::{
+    net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -184,6 +186,15 @@ impl Log {
     }
 }
 
+/// Does `arguments` of `impasto keys` for the service on `data`, and returns what it prints.
+pub fn keys(data: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_impasto"));
+    command.arg("keys").args(arguments).arg("--data").arg(data).current_dir(data).stdin(Stdio::null());
+    let done = command.output().expect("it starts");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("a key is text").trim_end().to_owned()
+}
+
 /// A client that goes straight to its server, whatever proxy the environment names.
 pub fn client(timeout: Duration) -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(timeout).build().expect("a plain client can be made")
@@ -193,6 +204,12 @@ impl Service {
     /// The address of what stands at `path`, such as a link of a job.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
+    }
+
+    /// Where it listens, for a proxy before it.
+    pub fn address(&self) -> SocketAddr {
+        let address = self.base_url.strip_prefix("http://").and_then(|address| address.parse().ok());
+        address.expect("it listens on an address with a port")
     }
 
     /// Fetches `path`.

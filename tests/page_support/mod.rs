@@ -1,4 +1,5 @@
 //! A headless Chromium, driven through chromedriver by the WebDriver protocol.
+#![allow(dead_code, reason = "every test binary uses a part of it")]
 
 use std::{
     os::unix::process::CommandExt,
@@ -22,6 +23,9 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stab
 
 /// The last words of the line in which chromedriver says its port.
 const ANNOUNCEMENT: &str = "started successfully on port ";
+
+/// What chromedriver says of a script whose page has gone.
+const UNLOADED: &str = "document unloaded";
 
 /// Resolves to true as soon as CONDITION holds on the page, or to false after so many milliseconds.
 const WHEN: &str = "
@@ -68,6 +72,14 @@ impl Browser {
         self.post("url", json!({ "url": url })).await;
     }
 
+    /// Looks at the page through a window as narrow as a telephone's, in the dark.
+    pub async fn look_narrow_and_dark(&self) {
+        let metrics = json!({"width": NARROW.0, "height": NARROW.1, "deviceScaleFactor": 1, "mobile": false});
+        self.command_browser("Emulation.setDeviceMetricsOverride", metrics).await;
+        let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
+        self.command_browser("Emulation.setEmulatedMedia", dark).await;
+    }
+
     /// Loads the page again.
     pub async fn reload(&self) {
         self.post("refresh", json!({})).await;
@@ -106,7 +118,15 @@ impl Browser {
     pub async fn when(&self, condition: &str) {
         let script = WHEN.replace("CONDITION", condition);
         let patience = PATIENCE.as_millis() as u64;
-        let came_true = self.post("execute/async", json!({"script": script, "args": [patience]})).await;
+        let wait = json!({"script": script, "args": [patience]});
+        let came_true = loop {
+            match try_send(self.http.post(format!("{}/execute/async", self.session)).json(&wait)).await {
+                Ok(came_true) => break came_true,
+                // The page has gone to another in the middle: the wait goes on there.
+                Err(problem) if problem["message"].as_str().is_some_and(|message| message.contains(UNLOADED)) => {}
+                Err(problem) => panic!("chromedriver: {problem:#}"),
+            }
+        };
         assert!(came_true == true, "it never came true on the page: {condition}");
     }
 
@@ -139,14 +159,18 @@ impl Browser {
             return;
         }
         let height = self.value_of("document.documentElement.scrollHeight").await;
-        let whole = json!({"x": 0, "y": 0, "width": WINDOW.0, "height": height, "scale": 1});
-        let parameters = json!({"captureBeyondViewport": true, "clip": whole});
-        let command = json!({"cmd": "Page.captureScreenshot", "params": parameters});
-        let shot = self.post("goog/cdp/execute", command).await;
+        let width = self.value_of("document.documentElement.clientWidth").await;
+        let whole = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+        let shot =
+            self.command_browser("Page.captureScreenshot", json!({"captureBeyondViewport": true, "clip": whole})).await;
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
         std::fs::create_dir_all(&folder).expect("a folder for screenshots");
         let png = from_base64(shot["data"].as_str().expect("a screenshot is text"));
         std::fs::write(folder.join(format!("{name}.png")), png).expect("the screenshot can be written");
+    }
+
+    async fn command_browser(&self, command: &str, parameters: Value) -> Value {
+        self.post("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
     }
 
     async fn post(&self, command: &str, body: Value) -> Value {
@@ -156,6 +180,8 @@ impl Browser {
 
 /// The window's width and height in pixels.
 const WINDOW: (u32, u32) = (1280, 900);
+/// The same of a telephone's.
+const NARROW: (u32, u32) = (360, 740);
 
 fn capabilities(chromium: &Path, profile: &Path) -> Value {
     let arguments = [
@@ -183,11 +209,15 @@ fn capabilities(chromium: &Path, profile: &Path) -> Value {
 }
 
 async fn send(request: reqwest::RequestBuilder) -> Value {
+    try_send(request).await.unwrap_or_else(|problem| panic!("chromedriver: {problem:#}"))
+}
+
+async fn try_send(request: reqwest::RequestBuilder) -> Result<Value, Value> {
     let response = request.send().await.expect("chromedriver answers");
     let is_success = response.status().is_success();
     let mut answer: Value = response.json().await.expect("chromedriver answers in JSON");
-    assert!(is_success, "chromedriver: {:#}", answer["value"]);
-    answer["value"].take()
+    let value = answer["value"].take();
+    if is_success { Ok(value) } else { Err(value) }
 }
 
 /// A chromedriver. It and what it has started are killed when this is dropped.
@@ -223,7 +253,8 @@ impl Drop for Driver {
     }
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// Where a program is.
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/bin")]);
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())

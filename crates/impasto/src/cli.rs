@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use engine::EngineArguments;
 use impasto_engine::{DeviceChoice, vgg::Architecture};
+use impasto_jobs::Scope;
 use impasto_recipe::Size;
 pub use recipe::RecipeArguments;
 pub use stylize::{LimitArguments, LossFormat, StylizeArguments};
@@ -31,8 +32,12 @@ pub enum Command {
     Stylize(Box<StylizeArguments>),
     /// Measure the seconds an epoch takes.
     Bench(BenchArguments),
+    /// Copy the jobs and their pictures to another folder, while the service runs.
+    Backup(BackupArguments),
     /// See to the backbones' weights.
     Weights(WeightsArguments),
+    /// See to the keys that the API is used with.
+    Keys(KeysArguments),
     /// Ask a running service whether it is ready; exit with 0 if it is.
     Health(HealthArguments),
     /// Print the API's description (OpenAPI 3.1, YAML).
@@ -43,10 +48,10 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ConfigurationArguments {
     /// The configuration file [default: config/impasto.toml, where it is there].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// The folder of the job database and the pictures (store.data).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 }
 
@@ -107,6 +112,15 @@ pub struct BenchArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct BackupArguments {
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+    /// The folder of the copy, which can be a data folder itself. A copy that is there is brought up to date.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub struct WeightsArguments {
     #[command(subcommand)]
     pub action: WeightsAction,
@@ -134,7 +148,37 @@ pub enum WeightsAction {
 
 #[derive(Debug, Args)]
 pub struct HealthArguments {
-    /// Where the service listens.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    pub url: String,
+    /// Where the service is [default: where the configuration says that it listens].
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The configuration file [default: config/impasto.toml, where it is there].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysArguments {
+    #[command(subcommand)]
+    pub action: KeysAction,
+    #[command(flatten)]
+    pub configuration: ConfigurationArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysAction {
+    /// Make a key, and print it: it is shown this once. From the first one on, the API takes no request without a key.
+    Create {
+        /// What people call it.
+        name: String,
+        /// What it allows: submit, read, priority, admin.
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "submit,read")]
+        scopes: Vec<Scope>,
+    },
+    /// List the keys, revoked ones too.
+    List,
+    /// Revoke a key: it opens nothing any more, within a second.
+    Revoke {
+        /// What people call it, or its id.
+        name: String,
+    },
 }

@@ -20,10 +20,13 @@ const DEFAULT_FILE: &str = "config/impasto.toml";
 #[serde(default, deny_unknown_fields)]
 pub struct Configuration {
     pub server: impasto_server::Settings,
+    pub webhooks: impasto_server::WebhookSettings,
+    pub limits: impasto_server::LimitSettings,
     pub store: StoreSettings,
     pub workers: impasto_worker::Settings,
     pub weights: impasto_weights::Settings,
     pub log: LogSettings,
+    pub metrics: MetricsSettings,
 }
 
 /// The section `[store]`.
@@ -98,6 +101,14 @@ impl Default for LogSettings {
     }
 }
 
+/// The section `[metrics]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Where `/metrics` and `/healthz` are served by themselves, without a key; nowhere if it is empty.
+    pub addr: String,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,6 +116,9 @@ pub enum LogFormat {
     Text,
     Json,
 }
+
+/// The settings that are lists of text, which the environment separates by commas.
+const LISTS: [&str; 3] = ["server.cors_origins", "server.hosts", "server.trusted_proxies"];
 
 /// The flags that override a setting, by the setting's name.
 pub type Overrides<'a> = &'a [(&'a str, Option<String>)];
@@ -118,13 +132,12 @@ pub fn load(arguments: &ConfigurationArguments, overrides: Overrides<'_>) -> any
 
 /// Reads the settings from `file`, or from the usual place if it is there, under `overrides`.
 pub fn load_from(file: Option<&Path>, overrides: Overrides<'_>) -> anyhow::Result<Configuration> {
-    let environment = Environment::with_prefix("IMPASTO")
-        .prefix_separator("__")
-        .separator("__")
-        .try_parsing(true)
-        .list_separator(",")
-        .with_list_parse_key("server.cors_origins");
-    read(file, environment, overrides).context("the configuration is wrong")
+    read(file, environment(), overrides).context("the configuration is wrong")
+}
+
+fn environment() -> Environment {
+    let environment = Environment::with_prefix("IMPASTO").prefix_separator("__").separator("__").try_parsing(true);
+    LISTS.iter().fold(environment.list_separator(","), |environment, list| environment.with_list_parse_key(list))
 }
 
 fn read(file: Option<&Path>, environment: Environment, overrides: Overrides<'_>) -> anyhow::Result<Configuration> {
@@ -144,13 +157,7 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Environment {
         let source = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Environment::with_prefix("IMPASTO")
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("server.cors_origins")
-            .source(Some(source))
+        super::environment().source(Some(source))
     }
 
     fn file(text: &str) -> tempfile::NamedTempFile {
@@ -181,9 +188,13 @@ mod tests {
         let pairs = [
             ("IMPASTO__WORKERS__DEVICES", "cuda:0,cpu"),
             ("IMPASTO__SERVER__CORS_ORIGINS", "https://a.example,https://b.example"),
+            ("IMPASTO__SERVER__HOSTS", "a.example,b.example"),
+            ("IMPASTO__SERVER__TRUSTED_PROXIES", "10.0.0.0/8"),
         ];
         let settings = read(Some(file("").path()), environment(&pairs), &[]).unwrap();
         assert_eq!(settings.server.cors_origins, ["https://a.example", "https://b.example"]);
+        assert_eq!(settings.server.hosts, ["a.example", "b.example"]);
+        assert_eq!(settings.server.trusted_proxies, ["10.0.0.0/8"]);
         assert_eq!(settings.workers.devices.names().len(), 2);
     }
 

@@ -7,7 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use impasto_worker::Pulse;
+use impasto_metrics::Metrics;
+use impasto_worker::{Measured, Pulse};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
@@ -16,28 +17,63 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::measuring;
+
 /// What a worker says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Word {
     /// It lives, and its last epoch took so long.
-    Alive { epoch_seconds: f64 },
+    Alive {
+        epoch_seconds: f64,
+        /// Whether it takes jobs.
+        ready: bool,
+        /// What it has measured since it last spoke.
+        measured: Vec<Measured>,
+    },
     /// Why it is about to end.
-    LastWords { why: String },
+    LastWords { why: String, cause: Cause },
+}
+
+/// What brings a worker to end itself, as far as its supervisor counts it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// No epoch comes to its end.
+    Stalled,
+    /// The device can no longer be trusted.
+    DeviceLost,
+    /// The stores do not do what they are told.
+    Storage,
+    /// Anything else.
+    Other,
+}
+
+/// What a worker says at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastWords {
+    pub why: String,
+    pub cause: Cause,
 }
 
 /// Says `why` the process is about to end.
-pub fn say_last_words(why: &str) {
-    say(&Word::LastWords { why: why.to_owned() });
+pub fn say_last_words(why: &str, cause: Cause) {
+    say(&Word::LastWords { why: why.to_owned(), cause });
 }
 
-/// Says again and again that the process lives, until it ends.
+/// Says again and again that the process lives, and what it measures, until it ends.
 pub async fn keep_saying_alive(pulse: Arc<Pulse>, every: Duration) {
-    let mut ticks = interval(every);
+    let mut ticks = interval(every.min(measuring::EVERY));
     loop {
         ticks.tick().await;
-        say(&Word::Alive { epoch_seconds: pulse.epoch_length().as_secs_f64() });
+        say_alive(&pulse);
     }
+}
+
+/// Says that the process lives, and what it has measured.
+pub fn say_alive(pulse: &Pulse) {
+    let (epoch_seconds, ready) = (pulse.epoch_length().as_secs_f64(), pulse.is_ready());
+    say(&Word::Alive { epoch_seconds, ready, measured: pulse.take_measured() });
 }
 
 /// Nobody there to hear it is no reason to end: the end of standard input is.
@@ -59,15 +95,19 @@ pub async fn end_with_supervisor(shutdown: CancellationToken) {
 /// The supervisor's end: what the worker has said so far.
 pub struct Listener {
     lines: Option<Lines<BufReader<ChildStdout>>>,
+    metrics: Metrics,
     heard: Instant,
     epoch_length: Duration,
-    last_words: Option<String>,
+    ready: bool,
+    last_words: Option<LastWords>,
 }
 
 impl Listener {
-    pub fn new(out: Option<ChildStdout>) -> Self {
+    /// Listens to `out`, and passes on to `metrics` what the worker has measured.
+    pub fn new(out: Option<ChildStdout>, metrics: Metrics) -> Self {
         let lines = out.map(|out| BufReader::new(out).lines());
-        Self { lines, heard: Instant::now(), epoch_length: Duration::ZERO, last_words: None }
+        let heard = Instant::now();
+        Self { lines, metrics, heard, epoch_length: Duration::ZERO, ready: false, last_words: None }
     }
 
     /// Takes in the next word. Waits for ever once the worker has closed its side.
@@ -75,11 +115,13 @@ impl Listener {
         let Some(lines) = &mut self.lines else { return std::future::pending().await };
         let line = lines.next_line().await.ok().flatten();
         match line.map(|line| serde_json::from_str(&line)) {
-            Some(Ok(Word::Alive { epoch_seconds })) => {
+            Some(Ok(Word::Alive { epoch_seconds, ready, measured })) => {
                 self.heard = Instant::now();
                 self.epoch_length = Duration::try_from_secs_f64(epoch_seconds).unwrap_or_default();
+                self.ready = ready;
+                measured.iter().for_each(|each| measuring::record(&self.metrics, each));
             }
-            Some(Ok(Word::LastWords { why })) => self.last_words = Some(why),
+            Some(Ok(Word::LastWords { why, cause })) => self.last_words = Some(LastWords { why, cause }),
             // Whatever a library prints is not for this ear.
             Some(Err(_)) => {}
             None => self.lines = None,
@@ -91,14 +133,19 @@ impl Listener {
         self.heard
     }
 
+    /// Whether it takes jobs.
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
     /// How long its last epoch took.
     pub fn epoch_length(&self) -> Duration {
         self.epoch_length
     }
 
-    /// Why it ended, in its own words; reads what it said last.
-    pub async fn last_words(mut self) -> Option<String> {
-        while self.lines.is_some() && self.last_words.is_none() {
+    /// Why it ended, in its own words; reads all that it has said.
+    pub async fn last_words(mut self) -> Option<LastWords> {
+        while self.lines.is_some() {
             self.listen().await;
         }
         self.last_words

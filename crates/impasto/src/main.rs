@@ -1,13 +1,18 @@
 //! impasto: neural style transfer as a service. What each subcommand does stands in the file of its name.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod bench;
 mod cli;
 mod configuration;
 mod exit;
+mod exposure;
 mod health;
+mod keys;
 mod lifeline;
 mod logging;
+mod measuring;
+mod open_files;
 mod serve;
 mod signals;
 mod stylize;
@@ -41,7 +46,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(arguments) => return worker::run(&arguments),
         Command::Stylize(arguments) => return stylize::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments)?,
+        Command::Backup(arguments) => backup::run(&arguments)?,
         Command::Weights(arguments) => weights::run(&arguments)?,
+        Command::Keys(arguments) => keys::run(&arguments)?,
         Command::Health(arguments) => health::run(&arguments)?,
         Command::Openapi => print!("{}", impasto_server::openapi_yaml()),
     }

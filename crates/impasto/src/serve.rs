@@ -4,15 +4,16 @@ use std::{io::Write, time::Duration};
 
 use anyhow::Context;
 use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept};
+use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
-use impasto_server::Service;
+use impasto_server::{Exposition, Service, run_metrics};
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Role, ServeArguments},
     configuration::{self, Configuration},
-    logging,
+    exposure, logging, open_files,
     signals::Signals,
     supervisor::Supervisor,
     weights,
@@ -20,6 +21,8 @@ use crate::{
 
 /// What a request may take from the last byte of its upload to its job's row, what it waits for its turn not counted.
 const FROM_UPLOAD_TO_JOB: u64 = 600;
+/// From one fold of what was measured to the next.
+const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// From one sweep to the next.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -36,21 +39,41 @@ pub fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
 async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyhow::Result<()> {
     let Signals { shutdown, at_once } = Signals::listen()?;
     let (jobs, blobs) = open_stores(&configuration).await?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     let supervisor = match arguments.role {
         Role::Api => None,
-        _ => Some(Supervisor::new(arguments.configuration.clone(), &configuration, jobs.clone())?),
+        _ => {
+            let arguments = arguments.configuration.clone();
+            Some(Supervisor::new(arguments, &configuration, jobs.clone(), metrics.clone())?)
+        }
     };
     let mut parts = JoinSet::new();
+    if let Some(listener) = listen_for_metrics(&configuration).await? {
+        let exposition = match arguments.role {
+            Role::Worker => Exposition::of_workers(metrics.clone()),
+            Role::All | Role::Api => Exposition::of_service(metrics.clone(), jobs.clone(), blobs.clone()),
+        };
+        let until = shutdown.clone();
+        parts.spawn(
+            async move { run_metrics(listener, exposition, until).await.context("the metrics' address failed") },
+        );
+    }
+    parts.spawn(folding(metrics.clone(), shutdown.clone()));
     if arguments.role != Role::Worker {
         let listener = listen(&configuration.server.addr).await?;
         let address = listener.local_addr().context("the listener has no address")?;
+        exposure::check(&configuration.server, address.ip(), &jobs).await?;
+        let settings = open_files::leave_room(configuration.server.clone());
         announce(&format!("listening on http://{address}"));
         let service = Service {
             jobs: jobs.clone(),
             blobs: blobs.clone(),
             backbones: weights::backbones(&configuration, arguments.role),
             precisions: precisions_of(&configuration, arguments.role),
-            settings: configuration.server.clone(),
+            webhooks: configuration.webhooks.clone(),
+            settings,
+            limits: configuration.limits,
+            metrics,
         };
         let until = shutdown.clone();
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });
@@ -84,17 +107,43 @@ async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &Cancellat
 
 /// Opens the job store and the blob store, making their folder.
 pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(JobStore, BlobStore)> {
+    let jobs = open_jobs(configuration).await?;
+    let blobs = BlobStore::local(&configuration.store.blobs())?;
+    Ok((jobs, blobs))
+}
+
+/// Opens the job store, making its folder.
+pub async fn open_jobs(configuration: &Configuration) -> anyhow::Result<JobStore> {
     let store = &configuration.store;
     std::fs::create_dir_all(&store.data)
         .with_context(|| format!("the data folder {} cannot be made", store.data.display()))?;
-    let jobs = JobStore::open(&store.database()).await?;
-    let blobs = BlobStore::local(&store.blobs())?;
-    Ok((jobs, blobs))
+    Ok(JobStore::open(&store.database()).await?)
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     let listening = TcpListener::bind(address).await;
     listening.with_context(|| format!("cannot listen on {address}: is it in use? (--addr, server.addr)"))
+}
+
+/// Listens where the metrics are served by themselves, if they are.
+pub async fn listen_for_metrics(configuration: &Configuration) -> anyhow::Result<Option<TcpListener>> {
+    let address = &configuration.metrics.addr;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let listening = TcpListener::bind(address).await;
+    let listener = listening.with_context(|| format!("cannot listen on {address}: is it in use? (metrics.addr)"))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    tracing::info!("metrics at http://{address}/metrics");
+    Ok(Some(listener))
+}
+
+/// Samples are kept until they are folded, which nobody does while nobody asks for them.
+async fn folding(metrics: Metrics, shutdown: CancellationToken) -> anyhow::Result<()> {
+    while shutdown.run_until_cancelled(tokio::time::sleep(FOLD_EVERY)).await.is_some() {
+        metrics.upkeep();
+    }
+    Ok(())
 }
 
 /// Prints one line on standard output at once; nobody there to read it is no reason to end.

@@ -1,6 +1,7 @@
 //! Keeps a worker process alive on every device: starts it, watches it, takes its job back when it ends, starts it again.
 
 use std::{
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -10,6 +11,7 @@ use std::{
 use anyhow::Context;
 use impasto_engine::DeviceName;
 use impasto_jobs::{Blame, JobStore, WorkerLocks, WorkerName};
+use impasto_metrics::{Metrics, Restart, Seat, WorkerState};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
@@ -18,7 +20,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::ConfigurationArguments, configuration::Configuration, exit::STORAGE_FAILED, lifeline::Listener};
+use crate::{
+    cli::ConfigurationArguments,
+    configuration::Configuration,
+    exit::STORAGE_FAILED,
+    lifeline::{Cause, LastWords, Listener},
+};
 
 /// The pause before a worker that ended is started again; it doubles as long as they die young.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -39,12 +46,15 @@ pub struct Supervisor {
     locks: WorkerLocks,
     lease: Duration,
     most_crashes: u32,
+    metrics: Metrics,
 }
 
 /// How a worker ended.
 struct Ended {
     why: String,
     blame: Blame,
+    /// What it counts as.
+    reason: Restart,
 }
 
 impl Supervisor {
@@ -53,13 +63,14 @@ impl Supervisor {
         arguments: ConfigurationArguments,
         configuration: &Configuration,
         jobs: JobStore,
+        metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let workers = &configuration.workers;
         let devices = workers.devices.names();
         anyhow::ensure!(!devices.is_empty(), "workers.devices names no device: name one, or run --role api");
         let (locks, lease) = (configuration.store.worker_locks(), workers.lease());
-        Ok(Self { program, arguments, devices, jobs, locks, lease, most_crashes: workers.most_crashes })
+        Ok(Self { program, arguments, devices, jobs, locks, lease, most_crashes: workers.most_crashes, metrics })
     }
 
     /// Keeps the workers alive until `shutdown`, and then waits for all of them to hand back their jobs.
@@ -83,7 +94,9 @@ impl Supervisor {
 
     async fn watch(&self, place: usize, device: DeviceName, shutdown: CancellationToken) {
         let mut pause = FIRST_PAUSE;
+        let mut seat = Seat::on(device.to_string(), self.metrics.clone());
         loop {
+            seat.set(WorkerState::Starting);
             let name = WorkerName::unique(&format!("{device}.{place}"));
             // Held until its job is taken back for the reason that is known here alone.
             let lock = self.locks.hold(&name);
@@ -92,15 +105,18 @@ impl Supervisor {
             }
             let born = Instant::now();
             let ended = match self.start(&name, device) {
-                Ok(child) => self.see_out(child, &shutdown).await,
-                Err(error) => {
-                    Ended { why: format!("its worker could not be started: {error:#}"), blame: Blame::Nobody }
-                }
+                Ok(child) => self.see_out(child, &mut seat, &shutdown).await,
+                Err(error) => Ended {
+                    why: format!("its worker could not be started: {error:#}"),
+                    blame: Blame::Nobody,
+                    reason: Restart::NotStarted,
+                },
             };
             self.take_back(&name, &ended, &shutdown).await;
             if shutdown.is_cancelled() {
                 return;
             }
+            seat.vacate(ended.reason);
             if born.elapsed() >= GROWN_UP {
                 pause = FIRST_PAUSE;
             }
@@ -129,21 +145,23 @@ impl Supervisor {
     }
 
     /// Waits for the worker to end. Asks it to once `shutdown` comes, and kills it when it falls silent.
-    async fn see_out(&self, mut child: Child, shutdown: &CancellationToken) -> Ended {
+    async fn see_out(&self, mut child: Child, seat: &mut Seat, shutdown: &CancellationToken) -> Ended {
         // Waiting for a child would close its standard input, and with it the worker's hold on this process.
         let _lifeline = child.stdin.take();
-        let mut listener = Listener::new(child.stdout.take());
+        let mut listener = Listener::new(child.stdout.take(), self.metrics.clone());
         let mut silence = Silence::new(self.lease);
         let mut looks = interval(LISTEN_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 ended = child.wait() => return self.describe(ended, listener).await,
-                () = listener.listen() => {}
+                () = listener.listen() => if listener.is_ready() {
+                    seat.set(WorkerState::Up);
+                },
                 _ = looks.tick() => if silence.is_too_long(listener.heard()) {
                     drop(child.kill().await);
                     let why = format!("its worker hung: it was not heard of for {:?}, and was killed", silence.limit());
-                    return Ended { why, blame: self.blame_job() };
+                    return Ended { why, blame: self.blame_job(), reason: Restart::Hung };
                 },
                 () = shutdown.cancelled() => break,
             }
@@ -163,7 +181,7 @@ impl Supervisor {
             Err(_) => {
                 drop(child.kill().await);
                 let why = format!("its worker did not end within {} seconds of being asked to", patience.as_secs());
-                Ended { why, blame: Blame::Nobody }
+                Ended { why, blame: Blame::Nobody, reason: Restart::Hung }
             }
         }
     }
@@ -172,15 +190,18 @@ impl Supervisor {
         let status = match ended {
             Ok(status) => status,
             Err(error) => {
-                return Ended { why: format!("its worker was lost sight of: {error}"), blame: Blame::Nobody };
+                let why = format!("its worker was lost sight of: {error}");
+                return Ended { why, blame: Blame::Nobody, reason: Restart::LostSight };
             }
         };
-        let why = match listener.last_words().await {
-            Some(words) => format!("its worker ended with {status}: {words}"),
+        let last_words = listener.last_words().await;
+        let reason = reason_of(status, last_words.as_ref());
+        let why = match last_words {
+            Some(LastWords { why, .. }) => format!("its worker ended with {status}: {why}"),
             None => format!("its worker ended with {status}"),
         };
         let blame = if status.code() == Some(STORAGE_FAILED.into()) { Blame::Nobody } else { self.blame_job() };
-        Ended { why, blame }
+        Ended { why, blame, reason }
     }
 
     fn blame_job(&self) -> Blame {
@@ -204,6 +225,25 @@ impl Supervisor {
             // Sooner than anybody takes the worker for silent, and the job for the cause.
             pause = (pause * 2).min(self.lease / 4);
         }
+    }
+}
+
+/// What the end counts as: what the worker said goes before what the system knows.
+fn reason_of(status: ExitStatus, last_words: Option<&LastWords>) -> Restart {
+    match last_words.map(|words| words.cause) {
+        Some(Cause::Stalled) => return Restart::Stalled,
+        Some(Cause::DeviceLost) => return Restart::DeviceLost,
+        Some(Cause::Storage) => return Restart::Storage,
+        Some(Cause::Other) | None => {}
+    }
+    match status.signal().and_then(Signal::from_named_raw) {
+        Some(Signal::KILL) => Restart::Sigkill,
+        Some(Signal::SEGV) => Restart::Sigsegv,
+        Some(Signal::ABORT) => Restart::Sigabrt,
+        Some(_) => Restart::Signal,
+        None if status.signal().is_some() => Restart::Signal,
+        None if status.success() => Restart::Ended,
+        None => Restart::Crashed,
     }
 }
 

@@ -5,6 +5,8 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context;
 use impasto_engine::DeviceName;
 use impasto_jobs::{LeaseWatch, WorkerName};
+use impasto_metrics::Metrics;
+use impasto_server::{Exposition, run_metrics};
 use impasto_weights::Store;
 use impasto_worker::{Pulse, Worker, WorkerError};
 use tokio::runtime::Runtime;
@@ -13,8 +15,9 @@ use crate::{
     cli::WorkerArguments,
     configuration::{self, Configuration},
     exit::STORAGE_FAILED,
-    lifeline, logging,
-    serve::open_stores,
+    lifeline::{self, Cause},
+    logging, measuring,
+    serve::{listen_for_metrics, open_stores},
     signals::Signals,
 };
 
@@ -41,7 +44,7 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     runtime.shutdown_background();
     let Err(error) = worked else { return Ok(ExitCode::SUCCESS) };
     if arguments.supervised {
-        lifeline::say_last_words(&format!("{error:#}"));
+        lifeline::say_last_words(&format!("{error:#}"), cause_of(&error));
     }
     match error.downcast_ref() {
         Some(WorkerError::Storage(_)) => {
@@ -49,6 +52,14 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(STORAGE_FAILED))
         }
         _ => Err(error),
+    }
+}
+
+fn cause_of(error: &anyhow::Error) -> Cause {
+    match error.downcast_ref() {
+        Some(WorkerError::Storage(_)) => Cause::Storage,
+        Some(WorkerError::DeviceLost(_)) => Cause::DeviceLost,
+        Some(WorkerError::EngineDied | WorkerError::Thread(_)) | None => Cause::Other,
     }
 }
 
@@ -68,6 +79,13 @@ async fn work(
     if supervised {
         tokio::spawn(lifeline::end_with_supervisor(signals.shutdown.clone()));
         tokio::spawn(lifeline::keep_saying_alive(pulse.clone(), settings.lease() / 4));
+    } else {
+        // A supervisor tells what its workers measure; one without tells it itself.
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
+        tokio::spawn(measuring::keep_recording(pulse.clone(), metrics.clone()));
+        if let Some(listener) = listen_for_metrics(configuration).await? {
+            tokio::spawn(run_metrics(listener, Exposition::of_workers(metrics), signals.shutdown.clone()));
+        }
     }
     let (jobs, blobs) = open_stores(configuration).await?;
     let name = arguments.name.clone().map_or_else(|| WorkerName::unique(&device.to_string()), WorkerName);
@@ -84,13 +102,17 @@ async fn work(
         weights: Store::new(configuration.weights.clone()),
         device,
         settings,
-        pulse,
+        pulse: pulse.clone(),
         last_words: Arc::new(move |why| {
             tracing::error!("{why}");
             if supervised {
-                lifeline::say_last_words(why);
+                lifeline::say_last_words(why, Cause::Stalled);
             }
         }),
     };
-    Ok(worker.run(signals.shutdown.clone()).await?)
+    let worked = worker.run(signals.shutdown.clone()).await;
+    if supervised {
+        lifeline::say_alive(&pulse);
+    }
+    Ok(worked?)
 }

@@ -13,7 +13,7 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem, path::Path as Location,
 };
 
-use crate::{BlobKey, JobId, key, leftovers};
+use crate::{BlobKey, BlobKind, JobId, Moved, key, leftovers, traffic::Traffic};
 
 /// All blobs. Any number of processes may have the same store open; a clone is the same store.
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ pub struct BlobStore {
     folder: Option<Arc<Path>>,
     /// The length of the parts that an upload is written in, in bytes.
     part: usize,
+    traffic: Arc<Traffic>,
 }
 
 /// A blob that is there.
@@ -77,12 +78,12 @@ impl BlobStore {
         };
         let (path, objects) =
             open().map_err(|cause| BlobError::failed(format!("use the folder {}", folder.display()), cause))?;
-        Ok(Self { objects: Arc::new(objects), folder: Some(path.into()), part: LOCAL_PART })
+        Ok(Self { objects: Arc::new(objects), folder: Some(path.into()), part: LOCAL_PART, traffic: Arc::default() })
     }
 
     /// The blobs in a store of any kind. Unfinished uploads are its own to delete.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, folder: None, part: REMOTE_PART }
+        Self { objects, folder: None, part: REMOTE_PART, traffic: Arc::default() }
     }
 
     /// Writes a blob, in the place of one that has its name.
@@ -98,8 +99,12 @@ impl BlobStore {
     /// # Errors
     /// As for [`put`](Self::put).
     pub async fn put_pieces(&self, key: &BlobKey, pieces: impl IntoIterator<Item = Bytes>) -> Result<(), BlobError> {
-        let written = self.objects.put(&location(key)?, PutPayload::from_iter(pieces)).await;
-        written.map(drop).map_err(|cause| BlobError::failed(format!("write {key}"), cause))
+        let pieces = PutPayload::from_iter(pieces);
+        let bytes = pieces.content_length() as u64;
+        let written = self.objects.put(&location(key)?, pieces).await;
+        written.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
+        self.traffic.count_written(key, bytes);
+        Ok(())
     }
 
     /// Begins to write a blob piece by piece. It has no name until it is finished.
@@ -109,7 +114,8 @@ impl BlobStore {
     pub async fn upload(&self, key: &BlobKey) -> Result<Upload, BlobError> {
         let begun = self.objects.put_multipart(&location(key)?).await;
         let parts = begun.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
-        Ok(Upload { key: key.clone(), parts: WriteMultipart::new_with_chunk_size(parts, self.part), written: 0 })
+        let parts = WriteMultipart::new_with_chunk_size(parts, self.part);
+        Ok(Upload { key: key.clone(), parts, written: 0, traffic: self.traffic.clone() })
     }
 
     /// Reads a blob.
@@ -119,7 +125,14 @@ impl BlobStore {
     pub async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
         let place = location(key)?;
         let read = async { self.objects.get(&place).await?.bytes().await };
-        read.await.map_err(|cause| unreadable(key, cause))
+        let bytes = read.await.map_err(|cause| unreadable(key, cause))?;
+        self.traffic.count_read(key, bytes.len() as u64);
+        Ok(bytes)
+    }
+
+    /// The bytes that this process has read and written by this store and its clones since it was last asked.
+    pub fn take_traffic(&self) -> impl Iterator<Item = (BlobKind, Moved)> {
+        self.traffic.take().into_iter()
     }
 
     /// Copies a blob, piece by piece, in the place of one that has the other name.
@@ -141,7 +154,9 @@ impl BlobStore {
                 return Err(error);
             }
         }
-        upload.finish().await.map(drop)
+        let copied = upload.finish().await?;
+        self.traffic.count_read(from, copied);
+        Ok(())
     }
 
     /// Deletes blobs; those that are not there are fine.
@@ -227,6 +242,7 @@ pub struct Upload {
     key: BlobKey,
     parts: WriteMultipart,
     written: u64,
+    traffic: Arc<Traffic>,
 }
 
 impl Upload {
@@ -246,8 +262,10 @@ impl Upload {
     /// # Errors
     /// When the store fails; nothing of the blob is there then.
     pub async fn finish(self) -> Result<u64, BlobError> {
-        let Self { key, parts, written } = self;
-        parts.finish().await.map(|_| written).map_err(|cause| BlobError::failed(format!("write {key}"), cause))
+        let Self { key, parts, written, traffic } = self;
+        parts.finish().await.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
+        traffic.count_written(&key, written);
+        Ok(written)
     }
 
     /// Forgets what was written.
@@ -272,6 +290,8 @@ fn location(key: &BlobKey) -> Result<Location, BlobError> {
 }
 
 /// Runs `work` on a thread that may wait for the disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| Err(io::Error::other(died)))
 }

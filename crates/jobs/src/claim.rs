@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use impasto_recipe::{Fingerprint, Recipe};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{Attempt, BlobKey, JobId};
@@ -56,6 +57,10 @@ impl fmt::Display for ClaimKey {
 pub struct Claim {
     /// What its writes hold under.
     pub key: ClaimKey,
+    /// When the job was submitted.
+    pub created_at: Timestamp,
+    /// When it was first claimed, be it now.
+    pub started_at: Timestamp,
     /// What to do.
     pub recipe: Recipe,
     /// What computed the job so far; `None` when it has never begun.
@@ -74,6 +79,28 @@ pub struct Claim {
     pub checkpoint: Option<BlobKey>,
     /// The request that submitted the job, as logs call it.
     pub request: Option<String>,
+}
+
+impl Claim {
+    /// How long the job waited for its first claim.
+    pub fn waited(&self) -> Duration {
+        between(self.created_at, self.started_at)
+    }
+
+    /// How long ago the job was first claimed.
+    pub fn running_for(&self) -> Duration {
+        between(self.started_at, Timestamp::now())
+    }
+
+    /// Whether nobody has claimed the job before.
+    pub fn is_first(&self) -> bool {
+        self.key.attempt == Attempt(1)
+    }
+}
+
+/// A clock that was set back meanwhile has stood still.
+fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    later.duration_since(earlier).try_into().unwrap_or_default()
 }
 
 /// What a worker hears when it renews its lease.

@@ -49,8 +49,8 @@ pub struct Job {
     pub previews: u64,
     /// Where it stands.
     pub status: Status,
-    /// A number that state changes, a request to cancel, progress entries and a restart from epoch 0 raise, and nothing
-    /// else does.
+    /// A number that state changes, a request to cancel, progress entries, a restart from epoch 0 and what came of telling
+    /// its webhook raise, and nothing else does.
     pub revision: u64,
     /// When it was submitted.
     pub created_at: Timestamp,
@@ -152,6 +152,12 @@ pub struct JobError {
 impl JobError {
     /// The kind of the error of a job that worker after worker died of.
     pub const WORKER_CRASHED: &'static str = "worker_crashed";
+
+    /// The kind of the error of a job whose pictures or recipe cannot be painted.
+    pub const INPUT: &'static str = "input";
+
+    /// The kind of the error of a job whose weights cannot be had.
+    pub const BACKBONE_UNAVAILABLE: &'static str = "backbone_unavailable";
 
     /// The kind of the error of a job that no worker began in time.
     pub const NOT_STARTED: &'static str = "not_started";

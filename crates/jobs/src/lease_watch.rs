@@ -1,4 +1,5 @@
-//! Takes jobs back from workers that are gone. Every process of the service does so, whoever claimed the job.
+//! Takes jobs back from workers that are gone, and fails those that no worker began in time. Every process of the service
+//! does so, whoever claimed the job.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -36,7 +37,7 @@ impl LeaseWatch {
         Self { store, locks, most_crashes, silent: HashMap::new() }
     }
 
-    /// Looks again and again until `shutdown`.
+    /// Looks again and again until `shutdown`, and at the jobs that wait too long as well.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,15 +45,26 @@ impl LeaseWatch {
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             let since_last = last.elapsed().min(EVERY);
             last = Instant::now();
-            let looked = self.look(since_last).await;
-            match &looked {
-                Ok(0) => {}
-                Ok(jobs) => tracing::warn!(jobs, "took jobs back from workers that are gone"),
-                Err(error) if !failing => tracing::warn!(%error, "the leases cannot be looked at"),
-                Err(_) => {}
+            let looked = self.look_and_tell(since_last).await;
+            if let Err(error) = &looked
+                && !failing
+            {
+                tracing::warn!(%error, "the leases cannot be looked at");
             }
             failing = looked.is_err();
         }
+    }
+
+    async fn look_and_tell(&mut self, since_last: Duration) -> Result<(), StoreError> {
+        let taken = self.look(since_last).await?;
+        if taken > 0 {
+            tracing::warn!(jobs = taken, "took jobs back from workers that are gone");
+        }
+        let failed = self.store.fail_unstarted().await?;
+        if failed > 0 {
+            tracing::info!(jobs = failed, "failed jobs that no worker began in time");
+        }
+        Ok(())
     }
 
     /// Looks once, `since_last` after the last time; takes back the jobs of workers that are dead, or were silent for as

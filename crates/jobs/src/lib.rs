@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
+mod back_up;
 mod blobs;
 mod claim;
 mod client;
@@ -18,14 +19,17 @@ mod key;
 mod lease_watch;
 mod leftovers;
 mod page;
+mod secret;
 mod sqlite;
 mod status;
 mod store;
 mod sweep;
 mod terms;
+mod traffic;
 mod worker_locks;
 
-pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope};
+pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope, UnusableNameError};
+pub use back_up::{BackUpError, BackedUp, Places, back_up};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};
@@ -36,8 +40,10 @@ pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;
 pub use lease_watch::LeaseWatch;
 pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};
+pub use secret::{KeyText, ParseCookieError, ParseKeyError, SessionCookie};
 pub use status::{Event, Status, UnknownStatus};
 pub use store::JobStore;
 pub use sweep::{Retention, SweepError, Sweeper, Swept};
 pub use terms::{Idempotency, Priority, QueueLimits, Submitted, Terms, UnknownPriority};
+pub use traffic::{BlobKind, Moved};
 pub use worker_locks::{WorkerLock, WorkerLocks};

@@ -34,6 +34,8 @@ pub enum Event {
     Fail,
     /// It stops because someone asked for it.
     Cancel,
+    /// No worker has begun it in time.
+    Expire,
 }
 
 impl Status {
@@ -46,7 +48,7 @@ impl Status {
             (Self::Queued, Event::Claim) => Some(Self::Running),
             (Self::Running, Event::GiveBack) => Some(Self::Queued),
             (Self::Running, Event::Succeed) => Some(Self::Succeeded),
-            (Self::Running, Event::Fail) => Some(Self::Failed),
+            (Self::Running, Event::Fail) | (Self::Queued, Event::Expire) => Some(Self::Failed),
             (Self::Queued | Self::Running, Event::Cancel) => Some(Self::Canceled),
             _ => None,
         }
@@ -71,7 +73,7 @@ impl Status {
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 5] = [Self::Claim, Self::GiveBack, Self::Succeed, Self::Fail, Self::Cancel];
+    pub const ALL: [Self; 6] = [Self::Claim, Self::GiveBack, Self::Succeed, Self::Fail, Self::Cancel, Self::Expire];
 }
 
 impl fmt::Display for Status {

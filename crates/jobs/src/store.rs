@@ -11,8 +11,8 @@ use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use jiff::Timestamp;
 
 use crate::{
-    ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Job, JobError, JobId,
-    JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
+    ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Idempotency, Job, JobError,
+    JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
     StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
 };
 
@@ -54,6 +54,14 @@ impl JobStore {
     /// [`SubmitError`] says which.
     pub async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
         self.database.submit(job, limits).await
+    }
+
+    /// The job that `client` has made by the same request before; `None` if it has not.
+    ///
+    /// # Errors
+    /// [`SubmitError::OtherRequest`], or when the database fails.
+    pub async fn find_repeated(&self, client: &Client, request: &Idempotency) -> Result<Option<Job>, SubmitError> {
+        self.database.find_repeated(client, request).await
     }
 
     /// The job `id`, or `None` if there is none that `sight` sees.
@@ -113,6 +121,14 @@ impl JobStore {
     /// When the database fails.
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
         self.database.counts().await
+    }
+
+    /// How long ago the job was submitted that has waited longest; `None` where none waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
+        self.database.longest_wait().await
     }
 }
 
@@ -219,7 +235,8 @@ impl JobStore {
         self.database.take_due_deliveries(most, lease).await
     }
 
-    /// Writes down what came of a try.
+    /// Writes down what came of a try, which raises the job's revision. A message that was delivered stays so, and one whose
+    /// job is gone is gone with it.
     ///
     /// # Errors
     /// When the database fails.
@@ -267,8 +284,8 @@ impl JobStore {
 /// What a worker does. Each of its writes is refused with [`ClaimError::Lost`], and changes nothing, once the job is no
 /// longer the claim's. A lease that ran out loses the claim only when someone takes the job back.
 impl JobStore {
-    /// Claims the job that has waited longest for `worker`, which may be silent for `lease` before it loses its right to
-    /// it. `None` when no job waits.
+    /// Claims the job that is next in the queue for `worker`, which may be silent for `lease` before it loses its right to
+    /// it. `None` when no job waits. A job that no worker has begun in time fails instead.
     ///
     /// # Errors
     /// When the database fails.

@@ -65,7 +65,7 @@ impl Sweeper {
         Self { jobs, blobs, retention, litter_age, unnamed: HashMap::new(), leftovers: HashMap::new() }
     }
 
-    /// Deletes what has been kept for long enough, and litter.
+    /// Deletes what has been kept for long enough, and litter; lets the job store forget what is past.
     ///
     /// # Errors
     /// When one of the stores fails.
@@ -77,6 +77,7 @@ impl Sweeper {
             self.jobs.delete(job, &Sight::All).await?;
             self.blobs.delete_job(job).await?;
         }
+        self.jobs.forget_what_is_past().await?;
         let litter = self.delete_unnamed(&stored).await? + self.delete_leftovers().await?;
         Ok(Swept { jobs: expired.len() as u64, litter })
     }

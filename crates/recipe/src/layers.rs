@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Objective, OptionError,
-    options::number,
+    options::{number, shorten},
     vgg::{Architecture, ConvLayer},
 };
 
@@ -90,7 +90,7 @@ impl Looks {
         };
         let mut found: Vec<(ConvLayer, f64)> = Vec::with_capacity(asked.len());
         for LayerOption { layer, weight } in asked {
-            let layer = architecture.convolution(layer).map_err(refuse)?;
+            let layer = architecture.convolution(layer).map_err(|reason| refuse(shorten(reason, layer)))?;
             if found.iter().any(|(other, _)| *other == layer) {
                 return Err(refuse(format!("{layer} is given twice: once is enough")));
             }

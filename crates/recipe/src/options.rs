@@ -1,6 +1,6 @@
 //! Options as a person gives them: all of them optional, most of them text.
 
-use std::str::FromStr;
+use std::{iter, str::FromStr};
 
 use crate::{
     Alpha, BackboneChoice, Colours, Init, LayerOption, Objective, OptimiserChoice, PoolingChoice, Precision, Preset,
@@ -111,6 +111,11 @@ impl Options {
     /// # Errors
     /// When there is no such option, when it was set before, or when `text` is no value for it.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), OptionError> {
+        self.read(name, text)
+            .map_err(|OptionError { option, reason }| OptionError { option, reason: shorten(reason, text) })
+    }
+
+    fn read(&mut self, name: &str, text: &str) -> Result<(), OptionError> {
         match name {
             known if text.trim().is_empty() && Self::NAMES.contains(&known) => Ok(()),
             "preset" => put(&mut self.preset, name, parse(text)),
@@ -139,6 +144,16 @@ impl Options {
             _ => Err(OptionError::new(name, format!("there is no such option; there are {}", Self::NAMES.join(", ")))),
         }
     }
+}
+
+/// Repeats no more of `text`, or of a part of it, than anybody wants to read again.
+pub(crate) fn shorten(reason: String, text: &str) -> String {
+    const LONGEST: usize = 100;
+    let parts = iter::once(text).chain(text.split([',', ':', '='])).flat_map(|part| [part, part.trim()]);
+    parts.filter(|part| part.chars().count() > LONGEST).fold(reason, |reason, part| {
+        let start: String = part.chars().take(LONGEST).collect();
+        reason.replace(part, &format!("{start}…"))
+    })
 }
 
 fn put<T>(slot: &mut Option<T>, name: &str, value: Result<T, String>) -> Result<(), OptionError> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// The stage, counted from 1.
     pub stage: u32,

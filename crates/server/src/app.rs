@@ -2,8 +2,8 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use impasto_jobs::{BlobStore, Job, JobId, JobStore, Sight};
+use impasto_metrics::Metrics;
 use impasto_recipe::{Precision, vgg::Architecture};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, time::timeout};
@@ -11,15 +11,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa::ToSchema;
 
 use crate::{
-    Settings,
+    LimitSettings, Settings, WebhookSettings,
     bounds::Bounds,
+    exposition::Exposition,
+    keyring::Keyring,
     layers,
-    metrics::Metrics,
+    new_losses::NewLosses,
+    peer::TrustedProxies,
     problem::Problem,
+    public_path::{self, PublicPath},
+    quota::Quotas,
+    rates::Rates,
     readiness::Readiness,
     rendered::RenderedJobs,
-    routes,
+    routes, serving,
     watcher::{self, Watcher},
+    webhooks::{self, Webhooks},
 };
 
 /// A network that jobs may ask for.
@@ -55,6 +62,12 @@ pub struct Service {
     pub precisions: Vec<Precision>,
     /// What the operator decides.
     pub settings: Settings,
+    /// What the operator decides of webhooks.
+    pub webhooks: WebhookSettings,
+    /// What one client may have.
+    pub limits: LimitSettings,
+    /// Where it counts what it does.
+    pub metrics: Metrics,
 }
 
 /// All that the routes share.
@@ -65,11 +78,22 @@ pub(crate) struct App {
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,
     pub settings: Settings,
+    pub webhooks: Webhooks,
+    pub limits: LimitSettings,
+    /// Nobody but those who sit at this machine can get to it.
+    pub is_on_loopback: bool,
+    pub trusted_proxies: TrustedProxies,
+    pub keyring: Keyring,
+    pub rates: Rates,
+    pub quotas: Quotas,
+    /// Where the service is seen from outside, as the operator says.
+    pub public_path: PublicPath,
     pub bounds: Bounds,
     pub readiness: Readiness,
     pub watcher: Watcher,
     pub rendered: RenderedJobs,
-    pub metrics: Metrics,
+    pub new_losses: NewLosses,
+    pub exposition: Exposition,
     /// Done when the service is to stop: long polls end then.
     pub shutdown: CancellationToken,
     /// Work that outlives its request, such as the deletion of what a vanished client had uploaded.
@@ -97,35 +121,44 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings } = service;
+    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
+    let exposition = Exposition::of_service(metrics, jobs.clone(), blobs.clone());
     let app = Arc::new(App {
         jobs,
         blobs,
         backbones,
         precisions,
+        webhooks: Webhooks::new(webhooks)?,
+        is_on_loopback: listener.local_addr()?.ip().is_loopback(),
+        public_path: PublicPath::read(&settings.public_path)?,
+        trusted_proxies: TrustedProxies::read(&settings.trusted_proxies)?,
+        keyring: Keyring::default(),
+        rates: Rates::of(limits.requests_a_minute),
+        quotas: Quotas::default(),
+        limits,
         bounds: Bounds::new(&settings),
         readiness: Readiness::default(),
         watcher: Watcher::default(),
         rendered: RenderedJobs::default(),
-        metrics: Metrics::new().map_err(io::Error::other)?,
+        new_losses: NewLosses::default(),
+        exposition,
         settings,
         shutdown: shutdown.clone(),
         background: TaskTracker::new(),
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
-    app.background.spawn(crate::metrics::upkeep(app.clone()));
+    let router = public_path::also_under(app.public_path.clone(), router);
     app.background.spawn(watcher::watch(app.clone()));
+    app.background.spawn(webhooks::deliver(app.clone()));
 
-    // An answer is written whole: waiting for more bytes to share a packet with would only delay it.
-    let listener = listener.tap_io(|connection| _ = connection.set_nodelay(true));
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving = serving::serve(listener, router, &app.settings, &app.trusted_proxies, &app.shutdown);
     let out_of_time = async {
         shutdown.cancelled().await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = out_of_time => tracing::warn!("leaving requests that were still open {grace:?} after the shutdown began"),
     }
     app.background.close();

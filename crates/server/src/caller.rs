@@ -1,23 +1,51 @@
 //! Who sends a request, and what they may do. A route says by its extractor what it takes to be let in ([`Submits`], [`Reads`]
-//! or [`Administers`]); the job store shows nothing without the [`Sight`] that only these give.
+//! or [`Administers`]); the job store shows nothing without the [`Sight`] that only these give. A route that says nothing
+//! is closed to whoever has no key all the same: [`admission`](crate::admission) lets nobody by.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
 use impasto_jobs::{Client, Scope, Sight};
 
-use crate::{app::Shared, problem::Problem};
+use crate::{
+    app::Shared,
+    credential::Credential,
+    keyring,
+    peer::Peer,
+    problem::{Kind, Problem},
+};
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     client: Client,
-    /// What its key allows; `None` where there are no keys, and everybody may do everything.
-    scopes: Option<Vec<Scope>>,
+    /// What its key is called, and what it allows; `None` where there are no keys, and everybody may do everything.
+    key: Option<(String, Vec<Scope>)>,
 }
 
 impl Caller {
+    /// Who sends a request with `headers` from `peer`. Where there are keys, it has to show one.
+    pub async fn identify(app: &Shared, headers: &HeaderMap, peer: &Peer) -> Result<Self, Problem> {
+        if !app.keyring.is_in_use(&app.jobs).await? {
+            return Ok(Self { client: Client::at(peer.address), key: None });
+        }
+        let Some(credential) = Credential::of(headers)? else {
+            let why = "send a key (Authorization: Bearer impasto_…), or log in on the page of the service";
+            return Err(Problem::new(Kind::KeyRequired, why));
+        };
+        let key = keyring::open(app, &credential, peer).await?;
+        Ok(Self { client: Client::with_key(&key.id), key: Some((key.name.clone(), key.scopes.clone())) })
+    }
+
     /// Whose jobs it submits, and whom it counts for.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What its key is called, if it needs one.
+    pub fn name(&self) -> Option<&str> {
+        self.key.as_ref().map(|(name, _)| name.as_str())
     }
 
     /// Which jobs it sees.
@@ -27,17 +55,18 @@ impl Caller {
 
     /// Whether it may do what `scope` allows.
     pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&scope) || scopes.contains(&Scope::Admin))
+        let may = |scopes: &[Scope]| scopes.contains(&scope) || scopes.contains(&Scope::Admin);
+        self.key.as_ref().is_none_or(|(_, scopes)| may(scopes))
     }
 
-    async fn of(_parts: &mut Parts, _app: &Shared) -> Result<Self, Problem> {
-        Ok(Self { client: Client::default(), scopes: None })
-    }
-
-    async fn with(scope: Scope, parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let caller = Self::of(parts, app).await?;
-        assert!(caller.may(scope));
-        Ok(caller)
+    /// The caller whom [`admission`](crate::admission) has let by, who has to be allowed `scope`.
+    fn with(scope: Scope, parts: &Parts) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        let caller = caller.ok_or_else(|| Problem::internal(&"a route asks who calls, and nobody was asked"))?;
+        if caller.may(scope) {
+            return Ok(caller);
+        }
+        Err(Problem::new(Kind::NotAllowed, format!("the key does not allow this: it takes one with the scope {scope}")))
     }
 }
 
@@ -51,28 +80,28 @@ pub(crate) struct Reads(pub Caller);
 
 /// A caller who may look at everything.
 #[derive(Debug)]
-pub(crate) struct Administers(#[expect(dead_code)] pub Caller);
+pub(crate) struct Administers(#[expect(dead_code, reason = "nothing depends on which of them it is")] pub Caller);
 
 impl FromRequestParts<Shared> for Submits {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        Caller::with(Scope::Submit, parts, app).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        Caller::with(Scope::Submit, parts).map(Self)
     }
 }
 
 impl FromRequestParts<Shared> for Reads {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        Caller::with(Scope::Read, parts, app).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        Caller::with(Scope::Read, parts).map(Self)
     }
 }
 
 impl FromRequestParts<Shared> for Administers {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        Caller::with(Scope::Admin, parts, app).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        Caller::with(Scope::Admin, parts).map(Self)
     }
 }

@@ -47,7 +47,8 @@ pub(crate) fn replace(response: &mut Response, body: Bytes) {
 fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim_end();
-    kind.starts_with("text/") || kind.ends_with("json") || kind.ends_with("yaml")
+    // An event has to go out when it is there, not when there is enough to compress.
+    kind.starts_with("text/") && kind != "text/event-stream" || kind.ends_with("json") || kind.ends_with("yaml")
 }
 
 /// Leaves the layer the choice between gzip and nothing. To a client that accepts neither it would answer 406, after the

@@ -13,6 +13,12 @@ pub(crate) fn weak(text: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("W/\"{text}\"")).unwrap_or(HeaderValue::from_static("W/\"\""))
 }
 
+/// A strong tag around `text`, which has to be letters, digits, dots and hyphens: whatever comes under it is the same byte for byte.
+pub(crate) fn strong(text: &str) -> HeaderValue {
+    // As above.
+    HeaderValue::from_str(&format!("\"{text}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
 /// `If-None-Match`: the representations that a client has already.
 #[derive(Debug)]
 pub(crate) struct Known<'a>(&'a HeaderMap);

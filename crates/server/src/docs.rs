@@ -6,7 +6,7 @@ use axum::{Router, routing::get};
 use serde_json::Value;
 
 use crate::{
-    openapi::{self, INTRODUCTION},
+    openapi::{self, INTRODUCTION, KEY},
     page::file,
     problem::Kind,
 };
@@ -17,6 +17,10 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/docs", get(async || file("text/html; charset=utf-8", PAGE.as_str())))
         .route("/docs.css", get(async || file("text/css; charset=utf-8", include_str!("../docs/docs.css"))))
 }
+
+/// How the parts of the API work together, and how a client knows a message to its webhook.
+const GUIDE: &str = include_str!("../docs/guide.html");
+const VERIFY: &str = include_str!("../docs/verify_webhook.py");
 
 static PAGE: LazyLock<String> = LazyLock::new(|| {
     // The same data as in openapi.yaml, which is plain.
@@ -46,13 +50,14 @@ fn page(api: &Value) -> String {
         Kind::ALL.map(|kind| [code(kind.uri()), kind.status().as_u16().to_string(), escape(kind.title())]).into();
     let problems = table(["type", "Status", "Title"], &problems);
     let introduction = prose(&Value::from(INTRODUCTION));
+    let guide = GUIDE.replace("{verify}", &escape(VERIFY.trim_end()));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>impasto: the API</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/docs.css\">\n</head>\n<body>\n\
-         <p><a href=\"/\">impasto</a></p>\n<h1>The API</h1>\n{introduction}\
-         <p>The same for programs: <a href=\"/openapi.yaml\">openapi.yaml</a></p>\n\
-         <nav aria-label=\"Endpoints\"><ul>\n{contents}</ul></nav>\n<main>\n{operations}\
+         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"docs.css\">\n</head>\n<body>\n\
+         <p><a href=\".\">impasto</a></p>\n<h1>The API</h1>\n{introduction}\
+         <p>The same for programs: <a href=\"openapi.yaml\">openapi.yaml</a></p>\n\
+         <nav aria-label=\"Endpoints\"><ul>\n{contents}</ul></nav>\n<main>\n{guide}{operations}\
          <section id=\"problems\">\n<h2>Problems</h2>\n{problems}</section>\n\
          <section id=\"schemas\">\n<h2>Schemas</h2>\n</section>\n{schemas}</main>\n</body>\n</html>\n"
     )
@@ -60,6 +65,10 @@ fn page(api: &Value) -> String {
 
 fn operation_text(operation: &Value, api: &Value) -> String {
     let mut html = prose(&operation["summary"]) + &prose(&operation["description"]);
+    // Two ways to show one key: the scope is the same.
+    for scope in items(&operation["security"][0][KEY]) {
+        _ = writeln!(html, "<p>It takes a <a href=\"#guide-keys\">key</a> with the scope {}.</p>", code(text(scope)));
+    }
     let parameters: Vec<_> = items(&operation["parameters"])
         .map(|parameter| {
             let place = format!("{}, {}", type_of(&parameter["schema"]), escape(text(&parameter["in"])));

@@ -1,5 +1,6 @@
 //! The form of a new job, as OpenAPI describes it. `upload.rs` reads it.
 
+use impasto_jobs::Priority;
 use impasto_recipe::{
     Alpha, BackboneChoice, Colours, Init, Objective, OptimiserChoice, PoolingChoice, Precision, Preset,
 };
@@ -116,4 +117,15 @@ pub(crate) struct JobForm {
     /// The number format of the convolutions; `auto` if left out.
     #[schema(nullable = false)]
     precision: Option<Precision>,
+    /// Before and after whose jobs it is done: `low`, `normal` or `high`, which takes a key with the scope `priority` where there
+    /// are keys; `normal` if left out. Among jobs of one priority the clients take turns.
+    #[schema(nullable = false)]
+    priority: Option<Priority>,
+    /// Seconds within which a worker has to begin the job, or it fails; it waits for as long as it takes if left out.
+    #[schema(nullable = false, minimum = 1, maximum = 31536000)]
+    start_within: Option<u32>,
+    /// An address of yours that is told when the job has ended: a POST of JSON, signed as Standard Webhooks says, and sent again
+    /// for a day until it is taken. It has to be https and public unless the operator allows others.
+    #[schema(nullable = false, max_length = 2048, example = "https://example.com/painted")]
+    webhook: Option<String>,
 }

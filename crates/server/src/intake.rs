@@ -18,6 +18,7 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 use crate::{
     Settings,
     problem::{Kind, Problem},
+    quota::Tally,
 };
 
 /// Bytes between two parts at the most: a boundary and the head of a part. The parser gathers them in memory.
@@ -43,6 +44,8 @@ struct State {
     asks_first: bool,
     /// The last poll gave a chunk.
     just_gave: bool,
+    /// What its bytes count towards.
+    tally: Option<Tally>,
 }
 
 impl Intake {
@@ -55,7 +58,13 @@ impl Intake {
             head: Some(0),
             asks_first: headers.contains_key(header::EXPECT),
             just_gave: false,
+            tally: None,
         })))
+    }
+
+    /// From now on, what arrives counts for its client.
+    pub fn count_for(&self, tally: Tally) {
+        self.state().tally = Some(tally);
     }
 
     /// What follows belongs to the data of a part.
@@ -112,6 +121,9 @@ impl Stream for Intake {
 impl State {
     fn admit(&mut self, chunk: Bytes) -> Result<Bytes, Problem> {
         self.begun = true;
+        if let Some(tally) = &self.tally {
+            tally.count(chunk.len() as u64)?;
+        }
         // The chunk in which a head begins may hold all of a small part as well; it does not count.
         if self.head.is_some_and(|head| head > MAX_HEAD) {
             let why = format!("the head of a part is above the limit of {MAX_HEAD} bytes");

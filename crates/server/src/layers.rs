@@ -13,58 +13,82 @@ use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    set_header::SetResponseHeaderLayer,
-    trace::TraceLayer,
 };
 
 use crate::{
+    admission::{self, RATE_LIMIT, RATE_LIMIT_POLICY},
     app::Shared,
-    compression, metrics,
-    problem::{self, Kind, Problem},
+    compression, cross_site, metrics, peer,
+    problem::{self, Kind, Problem, excerpt},
+    protection::{self, Embedding},
+    public_path::PublicPath,
+    request_id::{self, REQUEST_ID},
+    request_log,
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What pages of other origins may send. A key is theirs to send; cookies are not sent along.
+const ALLOWED: [HeaderName; 9] = [
+    header::ACCEPT,
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::RANGE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("prefer"),
+];
 
-/// What the answers of the API may do in a browser: nothing.
-const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// What they may see of an answer.
+const EXPOSED: [HeaderName; 11] = [
+    header::ACCEPT_RANGES,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_RANGE,
+    header::ETAG,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("preference-applied"),
+    RATE_LIMIT,
+    RATE_LIMIT_POLICY,
+    REQUEST_ID,
+];
 
 /// Puts the layers around `router`, the outermost last, and problems in the place of bare 404s and 405s.
 ///
 /// # Errors
 /// When a setting cannot be.
 pub(crate) fn wrap(router: Router<Shared>, app: &Shared) -> io::Result<Router<Shared>> {
-    let by_default = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let embedding = if app.settings.cors_origins.is_empty() { Embedding::Own } else { Embedding::Any };
     Ok(router
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), admission::admit))
+        .layer(middleware::from_fn_with_state(app.clone(), cross_site::guard))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(compression::layer())
         .layer(middleware::from_fn(compression::choose))
-        .layer(by_default(header::CONTENT_SECURITY_POLICY, API_POLICY))
-        .layer(by_default(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(by_default(header::REFERRER_POLICY, "no-referrer"))
+        .layer(middleware::from_fn(move |request, next| protection::protect(embedding, request, next)))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::record))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(middleware::from_fn(request_log::log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(middleware::from_fn(request_id::keep_plain))
         .layer(cors(&app.settings.cors_origins)?)
-        .layer(middleware::from_fn(hide_cors_from_strangers)))
+        .layer(middleware::from_fn(hide_cors_from_strangers))
+        .layer(middleware::from_fn_with_state(app.trusted_proxies.clone(), peer::recognise)))
 }
 
-async fn no_such_route(request: Request) -> Response {
-    let path = request.uri().path();
-    Problem::new(Kind::NoSuchRoute, format!("there is nothing at {path}; /docs says what there is")).into_response()
+async fn no_such_route(under: PublicPath, request: Request) -> Response {
+    let path = excerpt(request.uri().path());
+    let why = format!("there is nothing at {under}{path}; {under}/docs says what there is");
+    Problem::new(Kind::NoSuchRoute, why).into_response()
 }
 
 async fn method_not_allowed(request: Request) -> Response {
-    let (method, path) = (request.method(), request.uri().path());
+    let (method, path) = (excerpt(request.method().as_str()), excerpt(request.uri().path()));
     Problem::new(Kind::MethodNotAllowed, format!("{path} does not take {method}; the header Allow says what it takes"))
         .into_response()
-}
-
-fn span(request: &Request) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
 }
 
 fn cors(origins: &[String]) -> io::Result<CorsLayer> {
@@ -76,8 +100,8 @@ fn cors(origins: &[String]) -> io::Result<CorsLayer> {
     Ok(CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
+        .allow_headers(ALLOWED)
+        .expose_headers(EXPOSED)
         .max_age(Duration::from_secs(3600)))
 }
 

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use impasto_jobs::{BlobKey, JobId, NewJob, Terms};
 use impasto_picture::{DecodeLimits, Inspected};
-use impasto_recipe::{Alpha, Inputs, OptionError, Options, Precision, Recipe};
+use impasto_recipe::{Alpha, Inputs, OptionError, Precision, Recipe};
 
 use crate::{
     app::{App, BackboneInfo},
     caller::Caller,
+    fields::Fields,
     initial::{self, INITIAL_JOB},
     pictures,
     problem::Problem,
@@ -21,12 +22,15 @@ pub(crate) struct Order {
     files: HashMap<Role, Vec<BlobKey>>,
     /// How many inputs of a role nobody had filled in.
     blanks: HashMap<Role, usize>,
-    /// The job whose result is the picture to start from.
-    pub initial_job: Option<JobId>,
-    pub options: Options,
+    pub fields: Fields,
 }
 
 impl Order {
+    /// One that has `fields` already, and no files yet.
+    pub fn new(fields: Fields) -> Self {
+        Self { fields, ..Self::default() }
+    }
+
     /// The files of a role, in their order.
     pub fn files(&self, role: Role) -> &[BlobKey] {
         self.files.get(&role).map_or(&[], Vec::as_slice)
@@ -39,7 +43,7 @@ impl Order {
 
     /// Whether the files of a role are results of this service: nobody has sent them, and no limit of uploads holds for them.
     fn is_our_own(&self, role: Role) -> bool {
-        role == Role::Initial && self.initial_job.is_some()
+        role == Role::Initial && self.fields.initial_job.is_some()
     }
 
     /// How many inputs of a role came without a file.
@@ -59,9 +63,15 @@ struct Seen {
     inspected: Inspected,
 }
 
-/// The job that the form `order` asks for under the name `id`.
-pub(crate) async fn resolve(app: &App, caller: &Caller, id: JobId, mut order: Order) -> Result<NewJob, Problem> {
-    if let Some(from) = order.initial_job {
+/// The job that the form `order` asks for under the name `id`, on these terms.
+pub(crate) async fn resolve(
+    app: &App,
+    caller: &Caller,
+    id: JobId,
+    terms: Terms,
+    mut order: Order,
+) -> Result<NewJob, Problem> {
+    if let Some(from) = order.fields.initial_job {
         if !order.files(Role::Initial).is_empty() {
             let why = "says what to start from already: leave out initial";
             return Err(OptionError::new(INITIAL_JOB, why).into());
@@ -81,7 +91,7 @@ pub(crate) async fn resolve(app: &App, caller: &Caller, id: JobId, mut order: Or
         // What `auto` means now is what it means for this job, whatever is downloaded until it is its turn.
         automatic: app.default_backbone(),
     };
-    let recipe = order.options.resolve(&inputs, &app.settings.recipe_limits())?;
+    let recipe = order.fields.options.resolve(&inputs, &app.settings.recipe_limits())?;
     refuse_what_no_worker_has(&app.backbones, &app.precisions, &recipe)?;
     // A result of this service was not sent by anybody.
     let sent = seen.iter().filter(|seen| !order.is_our_own(seen.place.role));
@@ -95,7 +105,7 @@ pub(crate) async fn resolve(app: &App, caller: &Caller, id: JobId, mut order: Or
         initial: files(Role::Initial).pop(),
         notices: sent.flat_map(|seen| notices_of(seen, &recipe)).collect(),
         recipe,
-        terms: Terms { client: caller.client().clone(), ..Terms::default() },
+        terms,
     })
 }
 
@@ -167,7 +177,7 @@ fn one_of(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use impasto_recipe::{Limits, Size};
+    use impasto_recipe::{Limits, Options, Size};
 
     use super::*;
 

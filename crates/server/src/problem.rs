@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::{BlobError, CancelError, StoreError, SubmitError};
+use impasto_jobs::{BlobError, CancelError, JobError, StoreError, SubmitError};
 use impasto_recipe::OptionError;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     UploadTimeout,
     NotReady,
     NoResult,
+    JobFailed,
     AlreadyFinished,
     FileTooLarge,
     TooManyPixels,
@@ -32,6 +33,19 @@ pub(crate) enum Kind {
     NotAPicture,
     InvalidOption,
     InvalidQuery,
+    InvalidBody,
+    NoSuchKey,
+    NameTaken,
+    KeyRequired,
+    UnknownKey,
+    NotAllowed,
+    CrossSite,
+    ForeignHost,
+    TooManyRequests,
+    Quota,
+    InvalidHeader,
+    RangeNotSatisfiable,
+    IdempotencyMismatch,
     Internal,
     QueueFull,
     Busy,
@@ -39,13 +53,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 35] = [
         Self::NoSuchRoute,
         Self::NoSuchJob,
         Self::MethodNotAllowed,
         Self::UploadTimeout,
         Self::NotReady,
         Self::NoResult,
+        Self::JobFailed,
         Self::AlreadyFinished,
         Self::FileTooLarge,
         Self::TooManyPixels,
@@ -57,6 +72,19 @@ impl Kind {
         Self::NotAPicture,
         Self::InvalidOption,
         Self::InvalidQuery,
+        Self::InvalidBody,
+        Self::NoSuchKey,
+        Self::NameTaken,
+        Self::KeyRequired,
+        Self::UnknownKey,
+        Self::NotAllowed,
+        Self::CrossSite,
+        Self::ForeignHost,
+        Self::TooManyRequests,
+        Self::Quota,
+        Self::InvalidHeader,
+        Self::RangeNotSatisfiable,
+        Self::IdempotencyMismatch,
         Self::Internal,
         Self::QueueFull,
         Self::Busy,
@@ -75,6 +103,7 @@ impl Kind {
             }
             Self::NotReady => ("/problems/not-ready", StatusCode::CONFLICT, "The picture is not there yet"),
             Self::NoResult => ("/problems/no-result", StatusCode::CONFLICT, "The job ended without a result"),
+            Self::JobFailed => ("/problems/job-failed", StatusCode::INTERNAL_SERVER_ERROR, "The job has failed"),
             Self::AlreadyFinished => ("/problems/already-finished", StatusCode::CONFLICT, "The job has ended already"),
             Self::FileTooLarge => ("/problems/file-too-large", StatusCode::PAYLOAD_TOO_LARGE, "A file is too large"),
             Self::TooManyPixels => {
@@ -104,6 +133,35 @@ impl Kind {
             Self::InvalidQuery => {
                 ("/problems/invalid-query", StatusCode::UNPROCESSABLE_ENTITY, "A query parameter cannot be")
             }
+            Self::InvalidBody => {
+                ("/problems/invalid-body", StatusCode::UNPROCESSABLE_ENTITY, "The body of the request cannot be")
+            }
+            Self::NoSuchKey => ("/problems/no-such-key", StatusCode::NOT_FOUND, "There is no such key"),
+            Self::NameTaken => ("/problems/name-taken", StatusCode::CONFLICT, "There is a key of this name"),
+            Self::KeyRequired => ("/problems/key-required", StatusCode::UNAUTHORIZED, "A key is needed"),
+            Self::UnknownKey => ("/problems/unknown-key", StatusCode::UNAUTHORIZED, "The key opens nothing"),
+            Self::NotAllowed => ("/problems/not-allowed", StatusCode::FORBIDDEN, "The key does not allow this"),
+            Self::CrossSite => {
+                ("/problems/cross-site", StatusCode::FORBIDDEN, "The request comes from a page of another site")
+            }
+            Self::ForeignHost => {
+                ("/problems/foreign-host", StatusCode::MISDIRECTED_REQUEST, "The service has another name")
+            }
+            Self::TooManyRequests => {
+                ("/problems/too-many-requests", StatusCode::TOO_MANY_REQUESTS, "There are too many requests")
+            }
+            Self::Quota => ("/problems/quota", StatusCode::TOO_MANY_REQUESTS, "The client has as much as it may have"),
+            Self::InvalidHeader => ("/problems/invalid-header", StatusCode::UNPROCESSABLE_ENTITY, "A header cannot be"),
+            Self::RangeNotSatisfiable => (
+                "/problems/range-not-satisfiable",
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "The file ends before the range begins",
+            ),
+            Self::IdempotencyMismatch => (
+                "/problems/idempotency-mismatch",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The Idempotency-Key came with another request before",
+            ),
             Self::Internal => ("/problems/internal", StatusCode::INTERNAL_SERVER_ERROR, "The service made a mistake"),
             Self::QueueFull => ("/problems/queue-full", StatusCode::SERVICE_UNAVAILABLE, "The queue is full"),
             Self::Busy => ("/problems/busy", StatusCode::SERVICE_UNAVAILABLE, "The service has its hands full"),
@@ -116,6 +174,11 @@ impl Kind {
     /// The stable URI reference that names it.
     pub fn uri(self) -> &'static str {
         self.facts().0
+    }
+
+    /// Its name alone, for those who count.
+    pub fn name(self) -> &'static str {
+        self.uri().trim_start_matches("/problems/")
     }
 
     pub fn status(self) -> StatusCode {
@@ -131,6 +194,7 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     kind: Kind,
+    status: StatusCode,
     detail: Cow<'static, str>,
     field: Option<String>,
     retry_after: Option<u64>,
@@ -152,7 +216,7 @@ pub(crate) struct ProblemDocument {
     status: u16,
     /// What is wrong with this request, and what would be right.
     detail: Cow<'static, str>,
-    /// The form field or query parameter at fault; `style[0]` is the first style picture.
+    /// The form field, query parameter or header at fault; `style[0]` is the first style picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<String>,
@@ -175,12 +239,20 @@ pub(crate) enum StoreProblems {
 /// Seconds to wait before asking a store again that did not answer.
 const STORE_RETRY: u64 = 5;
 
+/// Seconds after which a client's own queue may have got shorter.
+const QUEUE_RETRY: u64 = 30;
+
 impl Problem {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, detail: detail.into(), field: None, retry_after: None }
+        Self { kind, status: kind.status(), detail: detail.into(), field: None, retry_after: None }
     }
 
-    /// Names the form field or query parameter at fault.
+    /// What sort of problem it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Names the form field, query parameter or header at fault.
     pub fn in_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
@@ -207,16 +279,21 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, detail, field, retry_after } = self;
+        let Self { kind, status, detail, field, retry_after } = self;
         let document =
-            ProblemDocument { r#type: kind.uri(), title: kind.title(), status: kind.status().as_u16(), detail, field };
-        let mut response = (kind.status(), Json(document)).into_response();
+            ProblemDocument { r#type: kind.uri(), title: kind.title(), status: status.as_u16(), detail, field };
+        let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
+        if kind.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"impasto\""));
+        }
+        // For those who count what is refused.
+        response.extensions_mut().insert(kind);
         response
     }
 }
@@ -252,8 +329,9 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::QueueFull { .. } => Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY),
-            SubmitError::OwnQueueFull { .. } | SubmitError::OtherRequest => {
-                Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY)
+            SubmitError::OwnQueueFull { .. } => Self::new(Kind::Quota, error.to_string()).retry_after(QUEUE_RETRY),
+            SubmitError::OtherRequest => {
+                Self::new(Kind::IdempotencyMismatch, error.to_string()).in_field("Idempotency-Key")
             }
             SubmitError::Store(error) => error.into(),
         }
@@ -270,7 +348,22 @@ impl From<CancelError> for Problem {
     }
 }
 
+/// Seconds after which a job that found no worker for it may find one.
+const WORKER_RETRY: u64 = 60;
+
 impl Problem {
+    /// The job `id`, whose picture was waited for, has failed.
+    pub fn job_failed(id: &dyn fmt::Display, error: &JobError) -> Self {
+        let problem = Self::new(Kind::JobFailed, format!("the job {id} has failed: {}", error.message));
+        match error.kind.as_str() {
+            JobError::INPUT => Self { status: StatusCode::UNPROCESSABLE_ENTITY, ..problem },
+            JobError::NOT_STARTED | JobError::BACKBONE_UNAVAILABLE => {
+                Self { status: StatusCode::SERVICE_UNAVAILABLE, ..problem }.retry_after(WORKER_RETRY)
+            }
+            _ => problem,
+        }
+    }
+
     /// There is no job called `id`, or there is none any more.
     pub fn no_such_job(id: &dyn fmt::Display) -> Self {
         Self::new(Kind::NoSuchJob, format!("there is no job {id}: it never was, or it was deleted"))

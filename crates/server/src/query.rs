@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt::Display, str::FromStr};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, excerpt};
 
 /// The parameters of a request that nobody has taken yet.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Query {
     pub fn take_number(&mut self, name: &str, things: &str) -> Result<Option<u32>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None };
+        let text = excerpt(&text);
         number.map(Some).ok_or_else(|| refuse(name, format!("'{text}' is no whole number of {things}")))
     }
 
@@ -40,14 +41,21 @@ impl Query {
         Some(self.0.remove(at).1)
     }
 
-    /// Refuses the parameters that are left: an unknown one, or one given twice.
-    pub fn nothing_else(self, known: &str) -> Result<(), Problem> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
+    /// The parameters that are left, all of which have to be ones that `is_known` knows.
+    pub fn rest(self, is_known: impl Fn(&str) -> bool, known: &str) -> Result<Vec<(String, String)>, Problem> {
+        match self.0.iter().find(|(name, _)| !is_known(name)) {
+            None => Ok(self.0),
             Some((name, _)) => {
-                Err(refuse(&name, format!("'{name}' is unknown or given twice; there are {known}, each of them once")))
+                let why =
+                    format!("'{}' is unknown or given twice; there are {known}, each of them once", excerpt(name));
+                Err(refuse(&excerpt(name), why))
             }
         }
+    }
+
+    /// Refuses the parameters that are left: an unknown one, or one given twice.
+    pub fn nothing_else(self, known: &str) -> Result<(), Problem> {
+        self.rest(|_| false, known).map(drop)
     }
 }
 

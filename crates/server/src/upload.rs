@@ -10,11 +10,12 @@ use axum::{
     http::{HeaderMap, header},
 };
 use impasto_jobs::{BlobKey, JobId, Upload};
-use impasto_recipe::{OptionError, Options};
+use impasto_recipe::OptionError;
+use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
-    initial::INITIAL_JOB,
+    fields::Fields,
     intake::{Intake, causes},
     opening::Opening,
     order::Order,
@@ -26,28 +27,40 @@ use crate::{
 /// Bytes of an option's text at the most.
 const MAX_OPTION: usize = 4096;
 
-/// Takes in the form `intake` for the job `id`. What a refused form had uploaded by then stays for the caller to delete.
-pub(crate) async fn receive(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -> Result<Order, Problem> {
+/// Takes in the form `intake` for the job `id`; `fields` were given before it. What a refused form had uploaded by then stays for
+/// the caller to delete.
+pub(crate) async fn receive(
+    app: &App,
+    id: JobId,
+    headers: &HeaderMap,
+    intake: &Intake,
+    fields: Fields,
+) -> Result<Order, Problem> {
     let limit = app.settings.upload_seconds;
-    let received = tokio::time::timeout(Duration::from_secs(limit), read_form(app, id, headers, intake)).await;
+    let mut order = Order::new(fields);
+    let received =
+        tokio::time::timeout(Duration::from_secs(limit), read_form(app, id, headers, intake, &mut order)).await;
     received.unwrap_or_else(|_| {
         Err(Problem::new(Kind::UploadTimeout, format!("the form did not arrive within {limit} seconds")))
-    })
+    })?;
+    Ok(order)
 }
 
-async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -> Result<Order, Problem> {
+async fn read_form(
+    app: &App,
+    id: JobId,
+    headers: &HeaderMap,
+    intake: &Intake,
+    order: &mut Order,
+) -> Result<(), Problem> {
     let mut form = open(headers, intake).await?;
-    let mut order = Order::default();
     while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
         intake.enter_part();
         let head = PartHead::of(&part).ok_or_else(|| Problem::new(Kind::MalformedUpload, "a part has no name"))?;
         refuse_encoded(&part, &head)?;
         match (Role::of(head.field()), head.name.as_str()) {
-            (Some(role), _) => take_file(app, id, &mut order, role, &head, part).await?,
-            (None, INITIAL_JOB) => take_initial_job(&mut order, &text(part, INITIAL_JOB).await?)?,
-            (None, option) if Options::NAMES.contains(&option) => {
-                order.options.set(option, &text(part, option).await?)?;
-            }
+            (Some(role), _) => take_file(app, id, order, role, &head, part).await?,
+            (None, field) if Fields::has(field) => order.fields.set(field, &text(part, field).await?)?,
             (None, name) => return Err(unknown(name)),
         }
         intake.leave_part();
@@ -59,7 +72,7 @@ async fn read_form(app: &App, id: JobId, headers: &HeaderMap, intake: &Intake) -
     if order.files(Role::Style).is_empty() {
         return Err(missing(Role::Style, "give at least one picture to take the style of as the file style"));
     }
-    Ok(order)
+    Ok(())
 }
 
 /// RFC 7578 has no encodings within a part any more.
@@ -125,8 +138,9 @@ async fn take_file(
         let why = format!("{field} holds {text}, no picture; send the file itself: curl -F {field}=@photo.jpg");
         return Err(Problem::new(Kind::NotAPicture, why).in_field(place.in_problems()));
     }
-    let key = store(app, role.key(id, number), opening, part, &place.in_problems()).await?;
+    let (key, hash) = store(app, role.key(id, number), opening, part, &place.in_problems()).await?;
     order.add(role, key);
+    order.fields.asked.for_file(place, hash);
     Ok(())
 }
 
@@ -160,37 +174,19 @@ fn make_room_for(app: &App, role: Role, number: usize) -> Result<(), Problem> {
     Err(Problem::new(Kind::TooManyFiles, why).in_field(role.field()))
 }
 
-fn take_initial_job(order: &mut Order, text: &str) -> Result<(), Problem> {
-    let refuse = |why: String| Err(OptionError::new(INITIAL_JOB, why).into());
-    match (text.trim(), order.initial_job) {
-        ("", _) => Ok(()),
-        (_, Some(_)) => refuse("is given twice: once is enough".to_owned()),
-        (text, None) => match text.parse() {
-            Ok(job) => {
-                order.initial_job = Some(job);
-                Ok(())
-            }
-            Err(_) => {
-                let text = excerpt(text);
-                refuse(format!("'{text}' is no job's id: give that of one which has succeeded"))
-            }
-        },
-    }
-}
-
-/// Writes a file to the blob store while it arrives.
+/// Writes a file to the blob store while it arrives, and hashes it.
 async fn store(
     app: &App,
     key: BlobKey,
     opening: Opening,
     mut rest: Field<'_>,
     field: &str,
-) -> Result<BlobKey, Problem> {
+) -> Result<(BlobKey, Sha256), Problem> {
     let mut upload = app.blobs.upload(&key).await?;
     match copy(app.settings.max_file_bytes, opening, &mut rest, &mut upload, field).await {
-        Ok(()) => {
+        Ok(hash) => {
             upload.finish().await?;
-            Ok(key)
+            Ok((key, hash))
         }
         Err(problem) => {
             // The problem at hand is the one to tell of; what the abort leaves is deleted with the job's folder.
@@ -206,7 +202,8 @@ async fn copy(
     rest: &mut Field<'_>,
     upload: &mut Upload,
     field: &str,
-) -> Result<(), Problem> {
+) -> Result<Sha256, Problem> {
+    let mut hash = Sha256::new();
     let mut opening = opening.into_chunks();
     let mut copied = 0;
     loop {
@@ -214,7 +211,7 @@ async fn copy(
             Some(chunk) => chunk,
             None => match rest.chunk().await.map_err(|error| broken(&error))? {
                 Some(chunk) => chunk,
-                None => return Ok(()),
+                None => return Ok(hash),
             },
         };
         copied += chunk.len() as u64;
@@ -222,6 +219,7 @@ async fn copy(
             let why = format!("the file is above the limit of {limit} bytes: send a smaller one");
             return Err(Problem::new(Kind::FileTooLarge, why).in_field(field));
         }
+        hash.update(&chunk);
         upload.write(chunk).await?;
     }
 }
@@ -240,9 +238,8 @@ async fn text(mut part: Field<'_>, option: &str) -> Result<String, Problem> {
 
 fn unknown(name: &str) -> Problem {
     let name = excerpt(name);
-    let (files, options) = (Role::ALL.map(Role::field).join(", "), Options::NAMES.join(", "));
-    let why =
-        format!("there is no field '{name}': there are the files {files}, and the fields {INITIAL_JOB}, {options}");
+    let (files, fields) = (Role::ALL.map(Role::field).join(", "), Fields::names().collect::<Vec<_>>().join(", "));
+    let why = format!("there is no field '{name}': there are the files {files}, and the fields {fields}");
     Problem::new(Kind::UnknownField, why).in_field(name)
 }
 

@@ -1,10 +1,12 @@
 //! A job as the API shows it.
 
-use impasto_jobs::{Attempt, Cursor, Job, JobError, JobId, JobPage, Status};
+use impasto_jobs::{Attempt, Cursor, Delivery, Job, JobError, JobId, JobPage, Priority, Status};
 use impasto_recipe::{Fingerprint, Position, ProgressEntry, Recipe};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::public_path::PublicPath;
 
 /// One request to stylise.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,6 +49,14 @@ pub(crate) struct JobView {
     cancel_requested: bool,
     /// What was done to its files to read them, and then what befell it on the way, in sentences for people.
     notices: Vec<String>,
+    /// Before and after whose jobs it is done.
+    priority: Priority,
+    /// When it fails unless a worker has begun it by then; null where it may wait.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    start_by: Option<Timestamp>,
+    /// Whom its end is told to; null where that is nobody.
+    #[schema(required)]
+    webhook: Option<Webhook>,
     /// Where to go from here.
     links: Links,
     /// Seconds after which there may be news: the next progress entry, or the end. `None` once the job has ended.
@@ -76,6 +86,37 @@ pub(crate) struct Progress {
     losses: Vec<ProgressEntry>,
 }
 
+/// An address that is told of a job's end.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Webhook {
+    /// The address.
+    url: String,
+    /// What it was told, or is to be told: none before the job has ended. Lists carry none.
+    deliveries: Vec<DeliveryView>,
+}
+
+/// A message to a webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Delivery)]
+pub(crate) struct DeliveryView {
+    /// The message's name, which comes as `webhook-id` with every try.
+    id: String,
+    /// How often it was tried.
+    tries: u32,
+    /// When it is tried next; null once it is delivered or given up.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    next_try_at: Option<Timestamp>,
+    /// When it was taken; null until it is.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    delivered_at: Option<Timestamp>,
+    /// The status that the last try was answered with; null where it was not answered.
+    #[schema(required)]
+    last_status: Option<u16>,
+    /// Why the last try failed; null where none has, or the last one has not.
+    #[schema(required)]
+    last_error: Option<String>,
+}
+
 /// Paths that belong to a job, relative to the origin of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Links {
@@ -88,8 +129,18 @@ pub(crate) struct Links {
     preview: String,
     /// Every progress entry.
     losses: String,
+    /// The same progress as server-sent events.
+    events: String,
     /// POST here to stop it.
     cancel: String,
+}
+
+/// Losses of a job.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Losses)]
+pub(crate) struct LossesView {
+    /// Every progress entry after the place asked for, in the order of stages and epochs.
+    pub losses: Vec<ProgressEntry>,
 }
 
 /// A page of the list of jobs.
@@ -103,14 +154,20 @@ pub(crate) struct ListView {
     next: Option<String>,
 }
 
-/// The path of a job.
-pub(crate) fn path_of(id: JobId) -> String {
-    format!("/v1/jobs/{id}")
+/// The path of a job of a service that is seen under `under`.
+pub(crate) fn path_of(id: JobId, under: &PublicPath) -> String {
+    under.before(&format!("/v1/jobs/{id}"))
 }
 
-impl From<Job> for JobView {
-    fn from(job: Job) -> Self {
-        let path = path_of(job.id);
+/// The path of the preview number `number` of a job: another number, another address, so that a page shows another picture.
+pub(crate) fn preview_path(id: JobId, under: &PublicPath, number: u64) -> String {
+    format!("{}/preview?v={number}", path_of(id, under))
+}
+
+impl JobView {
+    /// The job as a service shows it that is seen under `under`.
+    pub fn of(job: Job, under: &PublicPath) -> Self {
+        let path = path_of(job.id, under);
         let progress = Progress::of(&job);
         Self {
             id: job.id,
@@ -128,10 +185,16 @@ impl From<Job> for JobView {
             attempt: job.attempt,
             cancel_requested: job.cancel_requested,
             notices: job.notices,
+            priority: job.priority,
+            start_by: job.start_by,
+            webhook: job
+                .webhook
+                .map(|url| Webhook { url, deliveries: job.deliveries.into_iter().map(DeliveryView::from).collect() }),
             links: Links {
                 result: format!("{path}/result"),
                 preview: format!("{path}/preview"),
                 losses: format!("{path}/losses"),
+                events: format!("{path}/events"),
                 cancel: format!("{path}/cancel"),
                 job: path,
             },
@@ -139,10 +202,18 @@ impl From<Job> for JobView {
     }
 }
 
-impl From<JobPage> for ListView {
-    fn from(page: JobPage) -> Self {
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { id, tries, next_try_at, delivered_at, last_status, last_error } = delivery;
+        Self { id, tries, next_try_at, delivered_at, last_status, last_error }
+    }
+}
+
+impl ListView {
+    /// The page as a service shows it that is seen under `under`.
+    pub fn of(page: JobPage, under: &PublicPath) -> Self {
         let next = page.next.map(|cursor: Cursor| cursor.to_string());
-        Self { jobs: page.jobs.into_iter().map(JobView::from).collect(), next }
+        Self { jobs: page.jobs.into_iter().map(|job| JobView::of(job, under)).collect(), next }
     }
 }
 
@@ -177,8 +248,10 @@ fn retry_after(job: &Job, eta_seconds: Option<f64>) -> Option<u64> {
 }
 
 impl JobView {
-    pub fn revision(&self) -> u64 {
-        self.revision
+    /// The same with no losses in it.
+    pub fn without_losses(mut self) -> Self {
+        self.progress.losses.clear();
+        self
     }
 
     /// Seconds after which to ask again; `None` once the job has ended.

@@ -1,4 +1,4 @@
-//! One question for all who ask how jobs stand: a thousand polls cost the job store hardly more than one.
+//! One question for all who ask how jobs stand: a thousand polls, or streams of events, cost the job store hardly more than one.
 
 use std::{
     collections::HashMap,
@@ -93,6 +93,22 @@ pub(crate) async fn for_change(app: &App, id: JobId, revision: u64, wait: Durati
     match timeout_at(Instant::now() + wait, app.shutdown.run_until_cancelled(change)).await {
         Ok(Some(Some(Err(problem)))) => Err(problem),
         _ => Ok(()),
+    }
+}
+
+/// Hears of the changes of a job for as long as it is there, those that raise no revision included.
+#[derive(Debug)]
+pub(crate) struct Follower(watch::Receiver<Option<Answer>>);
+
+impl Follower {
+    /// Hears of the changes of the job `id` from now on.
+    pub fn of(app: &App, id: JobId) -> Self {
+        Self(app.watcher.asked().changes.entry(id).or_default().subscribe())
+    }
+
+    /// Returns when the job may look another than it did at the last return; `None` once nobody looks any more.
+    pub async fn change(&mut self) -> Option<()> {
+        self.0.changed().await.ok()
     }
 }
 

@@ -2,16 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use impasto_jobs::{BlobKey, BlobStore, Claim, JobError, JobStore};
+use impasto_jobs::{BlobKey, BlobStore, Claim, JobError, JobStore, Moved, Status};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::{
     Settings, WorkerError,
-    engine_thread::{Commission, End, EngineThread, Files, Report},
+    engine_thread::{Commission, End, EngineThread, Files, Report, Save},
     kind,
     lease::LeaseKeeper,
     ledger::Ledger,
+    measured::Measured,
     painting::Brake,
     patience::{Patience, StorageError},
     pulse::Pulse,
@@ -44,33 +46,65 @@ impl Attempt<'_> {
     /// # Errors
     /// When the worker cannot go on with any job: its process is to end.
     pub async fn see_through(&self, claim: Claim) -> Result<(), WorkerError> {
+        tracing::info!("claimed");
+        if claim.is_first() {
+            self.pulse.samples().add(Measured::FirstClaim { waited: claim.waited().as_secs_f64() });
+        }
+        let seen_through = self.work_on(&claim).await;
+        self.measure_blobs();
+        match seen_through {
+            Ok(ended) => {
+                if let Some(status) = ended {
+                    let ran = claim.running_for().as_secs_f64();
+                    self.pulse.samples().add(Measured::JobEnded { status, ran });
+                    tracing::info!(%status, seconds = ran, "the job ended");
+                }
+                Ok(())
+            }
+            Err(Failure::Storage(StorageError::Lost)) => {
+                tracing::warn!("the claim was lost; whoever holds it now goes on");
+                Ok(())
+            }
+            Err(Failure::Storage(error)) => Err(WorkerError::Storage(error.to_string())),
+            Err(Failure::Worker(error)) => Err(error),
+        }
+    }
+
+    /// Works on the job until it ends or is no longer the worker's; returns the end that it came to, if it did.
+    async fn work_on(&self, claim: &Claim) -> Result<Option<Status>, Failure> {
         let mut lease = LeaseKeeper::start(self.jobs.clone(), claim.key, self.settings);
         let patience = Patience::new(self.settings, self.pulse.clone());
         let mut ledger = Ledger::new(self.jobs.clone(), self.blobs.clone(), claim.key, patience);
-        let seen_through = match self.commission(&claim, &ledger).await {
+        let worked = match self.commission(claim, &ledger).await {
             Ok((commission, reports)) => {
                 let brake = commission.brake.clone();
                 self.engine.commission(commission);
                 self.follow(&mut lease, &mut ledger, &brake, reports).await
             }
-            Err(Unreadable::Picture(error)) => ledger.fail(&error).await.map_err(Failure::Storage),
+            Err(Unreadable::Picture(error)) => match ledger.fail(&error).await {
+                Ok(()) => Ok(Some(Status::Failed)),
+                Err(error) => Err(Failure::Storage(error)),
+            },
             Err(Unreadable::Storage(error)) => Err(Failure::Storage(error)),
         };
-        match seen_through {
-            Ok(()) => Ok(()),
-            Err(Failure::Storage(StorageError::Lost)) => {
-                tracing::warn!(job = %claim.key, "the claim was lost; whoever holds it now goes on");
-                Ok(())
+        if let Err(Failure::Storage(error)) = &worked
+            && !matches!(error, StorageError::Lost)
+        {
+            let why = format!("its worker could not reach the stores; it goes on from its checkpoint: {error}");
+            // Where even this cannot be written, whoever watches the worker does it.
+            if let Err(error) = ledger.hand_back(&why).await {
+                tracing::warn!(%error, "the job could not be handed back");
             }
-            Err(Failure::Storage(error)) => {
-                let why = format!("its worker could not reach the stores; it goes on from its checkpoint: {error}");
-                // Where even this cannot be written, whoever watches the worker does it.
-                if let Err(error) = ledger.hand_back(&why).await {
-                    tracing::warn!(job = %claim.key, %error, "the job could not be handed back");
-                }
-                Err(WorkerError::Storage(error.to_string()))
+        }
+        worked
+    }
+
+    fn measure_blobs(&self) {
+        for (kind, moved) in self.blobs.take_traffic() {
+            let Moved { read, written } = moved;
+            if read + written > 0 {
+                self.pulse.samples().add(Measured::Blobs { kind, read, written });
             }
-            Err(Failure::Worker(error)) => Err(error),
         }
     }
 
@@ -115,6 +149,7 @@ impl Attempt<'_> {
             files,
             checkpoint,
             brake: Arc::default(),
+            span: Span::current(),
             reports,
         };
         Ok((commission, inbox))
@@ -127,7 +162,7 @@ impl Attempt<'_> {
         ledger: &mut Ledger,
         brake: &Brake,
         mut reports: mpsc::Receiver<Report>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Status>, Failure> {
         let mut stop: Option<Stop> = None;
         loop {
             tokio::select! {
@@ -167,7 +202,7 @@ impl Attempt<'_> {
             }
             Report::Saved(save) => {
                 let began = Instant::now();
-                let saved = go_on_without(ledger.save(&save).await);
+                let saved = self.save(ledger, &save).await;
                 brake.save_written(began.elapsed());
                 saved
             }
@@ -176,32 +211,47 @@ impl Attempt<'_> {
         }
     }
 
-    async fn finish(&self, ledger: &mut Ledger, end: End, stop: Option<Stop>) -> Result<(), Failure> {
-        match (end, stop) {
-            (End::DeviceLost(reason), _) => return Err(Failure::Worker(WorkerError::DeviceLost(reason))),
-            (_, Some(Stop::ClaimLost)) => return Err(Failure::Storage(StorageError::Lost)),
-            (End::Finished(results), _) => ledger.succeed(&results).await?,
-            (End::Failed(error), _) => ledger.fail(&error).await?,
-            (End::Stopped(_), Some(Stop::Canceled)) => ledger.cancel().await?,
-            (End::Stopped(save), _) => {
-                go_on_without(ledger.save(&save).await)?;
-                ledger.hand_back("its worker was asked to end; it goes on from its checkpoint").await?;
+    /// Saves; goes on without where that fails. The save before is still there, the next one may succeed, and the result may be
+    /// small enough where a checkpoint is not.
+    async fn save(&self, ledger: &mut Ledger, save: &Save) -> Result<(), StorageError> {
+        let began = Instant::now();
+        match ledger.save(save).await {
+            Err(StorageError::Lost) => return Err(StorageError::Lost),
+            Err(error) => tracing::warn!(%error, "a checkpoint could not be saved; the job goes on without it"),
+            Ok(()) => {
+                let bytes = save.checkpoint.iter().map(|piece| piece.len() as u64).sum();
+                let seconds = began.elapsed().as_secs_f64();
+                self.pulse.samples().add(Measured::Checkpoint { bytes, seconds });
             }
         }
+        self.measure_blobs();
         Ok(())
     }
-}
 
-/// A save that fails is no reason to stop: the one before is still there, the next one may succeed, and the result may be
-/// small enough where a checkpoint is not.
-fn go_on_without(saved: Result<(), StorageError>) -> Result<(), StorageError> {
-    match saved {
-        Err(StorageError::Lost) => Err(StorageError::Lost),
-        Err(error) => {
-            tracing::warn!(%error, "a checkpoint could not be saved; the job goes on without it");
-            Ok(())
+    /// Does what the end of the engine's work calls for; returns the end that the job came to, if it did.
+    async fn finish(&self, ledger: &mut Ledger, end: End, stop: Option<Stop>) -> Result<Option<Status>, Failure> {
+        match (end, stop) {
+            (End::DeviceLost(reason), _) => Err(Failure::Worker(WorkerError::DeviceLost(reason))),
+            (_, Some(Stop::ClaimLost)) => Err(Failure::Storage(StorageError::Lost)),
+            (End::Finished(results), _) => {
+                ledger.succeed(&results).await?;
+                Ok(Some(Status::Succeeded))
+            }
+            (End::Failed(error), _) => {
+                tracing::warn!(kind = error.kind, message = error.message, "the job cannot be painted");
+                ledger.fail(&error).await?;
+                Ok(Some(Status::Failed))
+            }
+            (End::Stopped(_), Some(Stop::Canceled)) => {
+                ledger.cancel().await?;
+                Ok(Some(Status::Canceled))
+            }
+            (End::Stopped(save), _) => {
+                self.save(ledger, &save).await?;
+                ledger.hand_back("its worker was asked to end; it goes on from its checkpoint").await?;
+                Ok(None)
+            }
         }
-        Ok(()) => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use impasto_jobs::JobError;
 use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Recipe, vgg::Architecture};
 use impasto_weights::Store as Weights;
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use crate::{
     Settings, kind,
@@ -24,6 +25,8 @@ pub(crate) struct Commission {
     pub files: Files,
     pub checkpoint: Option<Bytes>,
     pub brake: Arc<Brake>,
+    /// What the job's lines in the log stand in.
+    pub span: Span,
     /// Hears of it. It is bounded: a thread that is ahead of what is written down waits.
     pub reports: mpsc::Sender<Report>,
 }
@@ -95,6 +98,8 @@ impl EngineThread {
         let mut easel = Easel { device, threads: settings.threads, weights, engine: None };
         thread::Builder::new().name("engine".to_owned()).spawn(move || {
             for commission in inbox {
+                let span = commission.span.clone();
+                let _in_span = span.enter();
                 painting::paint(&mut easel, commission, &pulse, checkpoint_seconds);
             }
         })?;

@@ -9,6 +9,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use crate::{Settings, attempt::Stop};
 
@@ -22,7 +23,7 @@ impl LeaseKeeper {
     pub fn start(jobs: JobStore, claim: ClaimKey, settings: &Settings) -> Self {
         let (told, stop) = watch::channel(None);
         let keeping = keep(jobs, claim, settings.clone(), told);
-        Self { stop, _task: AbortOnDropHandle::new(tokio::spawn(keeping)) }
+        Self { stop, _task: AbortOnDropHandle::new(tokio::spawn(keeping.in_current_span())) }
     }
 
     /// Waits for a reason to stop.
@@ -58,7 +59,7 @@ async fn keep(jobs: JobStore, claim: ClaimKey, settings: Settings, told: watch::
                 return;
             }
             Err(ClaimError::Store(error)) => {
-                tracing::warn!(%error, job = %claim, "the lease could not be looked after")
+                tracing::warn!(%error, "the lease could not be looked after")
             }
         }
     }

@@ -65,7 +65,7 @@ fn try_paint(
     pulse: &Pulse,
     checkpoint_seconds: u64,
 ) -> Result<End, JobError> {
-    let Commission { recipe, fingerprint, files, checkpoint, brake, reports } = commission;
+    let Commission { recipe, fingerprint, files, checkpoint, brake, reports, span: _ } = commission;
     let subject = subject(&recipe, files)?;
     let device = easel.device();
     let engine = easel.engine_for(&recipe, pulse)?;
@@ -76,7 +76,8 @@ fn try_paint(
     };
     let begins = Report::Begins { fingerprint: engine.fingerprint().clone(), from_scratch };
     drop(reports.blocking_send(begins));
-    let mut scribe = Scribe::new(&brake, &reports, pulse, checkpoint_seconds);
+    let place = Place { device: device.to_string(), precision: engine.fingerprint().precision.clone() };
+    let mut scribe = Scribe::new(&brake, &reports, pulse, place, checkpoint_seconds);
     match engine.paint(&recipe, &subject, checkpoint, &mut scribe) {
         Ok(Outcome::Finished(picture)) => {
             let (png, png_16) = (encode(&picture, Format::Png)?, encode(&picture, Format::Png16)?);
@@ -129,12 +130,21 @@ struct Scribe<'a> {
     brake: &'a Brake,
     reports: &'a mpsc::Sender<Report>,
     pulse: &'a Pulse,
+    place: Place,
     interval: Duration,
     last_epoch: Instant,
+    /// When the epoch under way began: what is saved between two of them is not theirs.
+    epoch_began: Instant,
     last_save: Instant,
     /// What making the last save took, before it was written.
     making_took: Duration,
     saved: bool,
+}
+
+/// Where epochs are computed, and in what.
+struct Place {
+    device: String,
+    precision: String,
 }
 
 /// The first save comes early, so that there is something to see.
@@ -143,14 +153,22 @@ const FIRST_SAVE: Duration = Duration::from_secs(1);
 const SAVES_COST_A: u32 = 10;
 
 impl<'a> Scribe<'a> {
-    fn new(brake: &'a Brake, reports: &'a mpsc::Sender<Report>, pulse: &'a Pulse, checkpoint_seconds: u64) -> Self {
+    fn new(
+        brake: &'a Brake,
+        reports: &'a mpsc::Sender<Report>,
+        pulse: &'a Pulse,
+        place: Place,
+        checkpoint_seconds: u64,
+    ) -> Self {
         let now = Instant::now();
         Self {
             brake,
             reports,
             pulse,
+            place,
             interval: Duration::from_secs(checkpoint_seconds),
             last_epoch: now,
+            epoch_began: now,
             last_save: now,
             making_took: Duration::ZERO,
             saved: false,
@@ -198,10 +216,13 @@ impl Observer for Scribe<'_> {
     fn epoch(&mut self, now: &Snapshot<'_>) -> Flow {
         self.pulse.epoch(self.last_epoch.elapsed());
         self.last_epoch = Instant::now();
+        let Place { device, precision } = &self.place;
+        self.pulse.samples().add_epoch(device, precision, self.epoch_began.elapsed().as_secs_f64());
         if self.brake.is_pulled() {
             return Flow::Stop;
         }
         let heard = !self.save_is_due() || self.save(now);
+        self.epoch_began = Instant::now();
         if heard { Flow::Continue } else { Flow::Stop }
     }
 }

@@ -3,19 +3,27 @@
 use std::{
     process,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
+use tracing::Span;
+
+use crate::measured::{Measured, Samples};
+
 /// What a worker shows of its life to whoever watches it.
 #[derive(Debug, Default)]
 pub struct Pulse {
+    ready: AtomicBool,
     working: AtomicBool,
+    /// The span of the job that it works on.
+    job: Mutex<Option<Span>>,
     beats: AtomicU64,
     epoch_microseconds: AtomicU64,
+    samples: Samples,
 }
 
 impl Pulse {
@@ -30,10 +38,36 @@ impl Pulse {
         self.beat();
     }
 
-    /// Whether there is a claim to work on. Without one, stillness is no bad sign.
-    pub(crate) fn works(&self, working: bool) {
-        self.working.store(working, Ordering::Relaxed);
+    /// The worker is ready for jobs.
+    pub(crate) fn is_up(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// There is a claim to work on, in the span `job`. Without one, stillness is no bad sign.
+    pub(crate) fn works_on(&self, job: Option<Span>) {
+        self.working.store(job.is_some(), Ordering::Relaxed);
+        *self.job.lock().unwrap_or_else(PoisonError::into_inner) = job;
         self.beat();
+    }
+
+    /// The span of the job at hand.
+    fn job(&self) -> Span {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_else(Span::none)
+    }
+
+    /// What is measured is left here.
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
+    /// What was measured since somebody last took it.
+    pub fn take_measured(&self) -> Vec<Measured> {
+        self.samples.take()
+    }
+
+    /// Whether it takes jobs.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
     }
 
     /// How long the last epoch took.
@@ -60,8 +94,9 @@ pub(crate) fn end_if_still(pulse: &Arc<Pulse>, patience: Duration, last_words: L
                 (beats, since) = (now, Instant::now());
             } else if since.elapsed() > patience {
                 let why = format!("the device hangs: no epoch in {} seconds", patience.as_secs());
+                let job = pulse.job();
                 // Beside this thread, which is to abort even where nobody takes the words.
-                thread::spawn(move || last_words(&why));
+                thread::spawn(move || job.in_scope(|| last_words(&why)));
                 thread::sleep(LOOK_EVERY);
                 process::abort();
             }

@@ -3,10 +3,11 @@
 use std::{io, sync::Arc, time::Duration};
 
 use impasto_engine::DeviceName;
-use impasto_jobs::{BlobStore, JobStore, WorkerName};
+use impasto_jobs::{BlobStore, Claim, JobStore, WorkerName};
 use impasto_weights::Store as Weights;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use crate::{
     Settings,
@@ -73,16 +74,15 @@ impl Worker {
             shutdown: &shutdown,
         };
         tracing::info!(worker = %name, %device, "ready for jobs");
+        pulse.is_up();
         while !shutdown.is_cancelled() {
             let pause = match jobs.claim(&name, settings.lease()).await {
                 Ok(Some(claim)) => {
-                    let key = claim.key;
-                    tracing::info!(job = %key, "claimed");
-                    pulse.works(true);
-                    let seen_through = attempt.see_through(claim).await;
-                    pulse.works(false);
+                    let span = span_of(&claim);
+                    pulse.works_on(Some(span.clone()));
+                    let seen_through = attempt.see_through(claim).instrument(span).await;
+                    pulse.works_on(None);
                     seen_through?;
-                    tracing::info!(job = %key, "done with it");
                     continue;
                 }
                 Ok(None) => settings.poll(),
@@ -95,4 +95,10 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// What every line says that is logged for a claim, on whichever thread. It is an error's span so that it is there wherever an
+/// error is logged.
+fn span_of(claim: &Claim) -> Span {
+    tracing::error_span!("job", id = %claim.key.job, attempt = claim.key.attempt.0, request = claim.request)
 }

@@ -13,7 +13,8 @@ use super::{
     Sqlite, Transaction,
     ending::{Ending, JobRow},
     now,
-    rows::{json, optional_blob, optional_json, text},
+    queue::next_in_line,
+    rows::{json, optional_blob, optional_json, text, time},
 };
 use crate::{Attempt, BlobKey, Claim, ClaimError, ClaimKey, Event, JobError, Standing, Status, StoreError, WorkerName};
 
@@ -26,16 +27,12 @@ struct Held {
 impl Sqlite {
     pub(crate) async fn claim(&self, worker: &WorkerName, lease: Duration) -> Result<Option<Claim>, StoreError> {
         // An idle worker asks often, and must not take the lock from those who write each time.
-        if self.next_queued().await?.is_none() {
+        if !self.is_any_queued().await? {
             return Ok(None);
         }
         let mut transaction = self.write().await?;
-        let next = sqlx::query("SELECT * FROM jobs WHERE status = ? ORDER BY number LIMIT 1")
-            .bind(Text(Status::Queued))
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let Some(job) = next.map(|row| JobRow::read(&row)).transpose()? else {
-            transaction.roll_back().await?;
+        let Some(job) = next_in_line(&mut transaction).await? else {
+            transaction.commit().await?;
             return Ok(None);
         };
         let Some(status) = job.status.after(Event::Claim) else { return Ok(None) };
@@ -63,9 +60,9 @@ impl Sqlite {
         Ok(Some(claim))
     }
 
-    async fn next_queued(&self) -> Result<Option<i64>, sqlx::Error> {
-        let select = sqlx::query_scalar("SELECT number FROM jobs WHERE status = ? ORDER BY number LIMIT 1");
-        select.bind(Text(Status::Queued)).fetch_optional(&self.reader).await
+    async fn is_any_queued(&self) -> Result<bool, sqlx::Error> {
+        let select = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued')");
+        select.fetch_one(&self.reader).await
     }
 
     pub(crate) async fn renew(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
@@ -224,6 +221,8 @@ impl Held {
 fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
     Ok(Claim {
         key: ClaimKey { job: text(row, "id")?, attempt: Attempt(row.try_get("attempt")?) },
+        created_at: time("created_at", row.try_get("created_at")?)?,
+        started_at: time("started_at", row.try_get("started_at")?)?,
         recipe: json(row, "recipe")?,
         fingerprint: optional_json(row, "fingerprint")?,
         content: BlobKey::named(row.try_get("content")?),
@@ -236,7 +235,7 @@ fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
     })
 }
 
-/// A lease without end does not overflow.
-fn milliseconds(lease: Duration) -> i64 {
-    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX)
+/// A time without end does not overflow.
+pub(super) fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

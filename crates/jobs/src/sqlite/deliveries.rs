@@ -2,19 +2,163 @@
 
 use std::time::Duration;
 
-use super::Sqlite;
-use crate::{DueDelivery, StoreError, TryOutcome};
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{
+    Sqlite,
+    claims::milliseconds,
+    ending::JobRow,
+    now,
+    rows::{optional_time, text, time},
+};
+use crate::{Client, Delivery, DueDelivery, JobError, JobId, Status, StoreError, TryOutcome};
+
+/// What a webhook is told.
+#[derive(Serialize)]
+struct Message<'a> {
+    r#type: String,
+    timestamp: Timestamp,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    id: JobId,
+    status: Status,
+    created_at: Timestamp,
+    finished_at: Timestamp,
+    error: Option<&'a JobError>,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    job: String,
+    result: String,
+}
+
+/// Leaves a message to the job's webhook, if it has one, that the job has come to its end as `status`.
+pub(super) async fn leave_message(
+    connection: &mut SqliteConnection,
+    job: &JobRow,
+    status: Status,
+    finished_at: i64,
+    error: Option<&JobError>,
+) -> Result<(), sqlx::Error> {
+    let Some(url) = &job.webhook else { return Ok(()) };
+    let path = format!("/v1/jobs/{}", job.id);
+    let timestamp = time("finished_at", finished_at)?;
+    let message = Message {
+        r#type: format!("job.{status}"),
+        timestamp,
+        data: Data {
+            id: job.id,
+            status,
+            created_at: time("created_at", job.created_at)?,
+            finished_at: timestamp,
+            error,
+            links: Links { result: format!("{path}/result"), job: path },
+        },
+    };
+    let body = serde_json::to_string(&message).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let statement = "
+        INSERT INTO deliveries (id, job, url, body, created_at, next_try_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
+    sqlx::query(statement)
+        .bind(format!("msg_{}", Uuid::now_v7().simple()))
+        .bind(job.number)
+        .bind(url)
+        .bind(body)
+        .bind(finished_at)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What was told of the job `number`.
+pub(super) async fn fetch_deliveries(
+    connection: &mut SqliteConnection,
+    number: i64,
+) -> Result<Vec<Delivery>, sqlx::Error> {
+    let select = sqlx::query("SELECT * FROM deliveries WHERE job = ? ORDER BY created_at, id").bind(number);
+    select.fetch_all(connection).await?.iter().map(read_delivery).collect()
+}
 
 impl Sqlite {
-    pub(crate) async fn take_due_deliveries(
-        &self,
-        _most: u32,
-        _lease: Duration,
-    ) -> Result<Vec<DueDelivery>, StoreError> {
-        todo!()
+    pub(crate) async fn take_due_deliveries(&self, most: u32, lease: Duration) -> Result<Vec<DueDelivery>, StoreError> {
+        // Asked often, and mostly nothing is due: those who write are not held up for it.
+        let is_any_due = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM deliveries WHERE next_try_at <= ?)");
+        if !is_any_due.bind(now()).fetch_one(&self.reader).await? {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.write().await?;
+        let statement = "
+            SELECT deliveries.id, jobs.id AS job, jobs.client, url, body, tries, deliveries.created_at
+            FROM deliveries JOIN jobs ON jobs.number = deliveries.job
+            WHERE next_try_at <= ?
+            -- Of each client the first, then of each the second: one whose thousand webhooks are slow holds up no other.
+            ORDER BY row_number() OVER (PARTITION BY jobs.client ORDER BY next_try_at, deliveries.id), next_try_at
+            LIMIT ?";
+        let rows = sqlx::query(statement).bind(now()).bind(most).fetch_all(&mut *transaction).await?;
+        let due = rows.iter().map(read_due).collect::<Result<Vec<_>, _>>()?;
+        for delivery in &due {
+            sqlx::query("UPDATE deliveries SET next_try_at = ? WHERE id = ?")
+                .bind(now().saturating_add(milliseconds(lease)))
+                .bind(&delivery.id)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(due)
     }
 
-    pub(crate) async fn record_delivery(&self, _id: &str, _outcome: &TryOutcome) -> Result<(), StoreError> {
-        todo!()
+    pub(crate) async fn record_delivery(&self, id: &str, outcome: &TryOutcome) -> Result<(), StoreError> {
+        let (delivered, status, error, retry_in) = match outcome {
+            TryOutcome::Delivered { status } => (true, Some(*status), None, None),
+            TryOutcome::Failed { status, error, retry_in } => (false, *status, Some(error.as_str()), *retry_in),
+        };
+        let mut transaction = self.write().await?;
+        // One that was delivered stays so, whatever a slower try of it says later.
+        let statement = "
+            UPDATE deliveries SET tries = tries + 1, next_try_at = ?2, delivered_at = ?3, last_status = ?4, last_error = ?5
+            WHERE id = ?1 AND delivered_at IS NULL
+            RETURNING job";
+        let job: Option<i64> = sqlx::query_scalar(statement)
+            .bind(id)
+            .bind(retry_in.map(|retry_in| now().saturating_add(milliseconds(retry_in))))
+            .bind(delivered.then(now))
+            .bind(status)
+            .bind(error)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let raise = sqlx::query("UPDATE jobs SET revision = revision + 1 WHERE number = ?").bind(job);
+        raise.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
+}
+
+fn read_delivery(row: &SqliteRow) -> Result<Delivery, sqlx::Error> {
+    Ok(Delivery {
+        id: row.try_get("id")?,
+        tries: row.try_get("tries")?,
+        next_try_at: optional_time(row, "next_try_at")?,
+        delivered_at: optional_time(row, "delivered_at")?,
+        last_status: row.try_get("last_status")?,
+        last_error: row.try_get("last_error")?,
+    })
+}
+
+fn read_due(row: &SqliteRow) -> Result<DueDelivery, sqlx::Error> {
+    Ok(DueDelivery {
+        id: row.try_get("id")?,
+        job: text(row, "job")?,
+        client: Client::named(row.try_get("client")?),
+        url: row.try_get("url")?,
+        body: row.try_get("body")?,
+        tries: row.try_get("tries")?,
+        created_at: time("created_at", row.try_get("created_at")?)?,
+    })
 }

@@ -7,10 +7,11 @@ use sqlx::{
 };
 
 use super::{
+    deliveries::leave_message,
     now,
     rows::{json, optional_blob, text},
 };
-use crate::{BlobKey, Event, JobError, Status};
+use crate::{BlobKey, Event, JobError, JobId, Status};
 
 /// Notices of one job at the most.
 const MOST_NOTICES: usize = 60;
@@ -31,7 +32,13 @@ pub(super) fn first_notices(mut notices: Vec<String>) -> Vec<String> {
 #[derive(Debug)]
 pub(super) struct JobRow {
     pub number: i64,
+    pub id: JobId,
     pub status: Status,
+    pub created_at: i64,
+    /// Whether a worker has ever begun it.
+    pub has_started: bool,
+    pub start_by: Option<i64>,
+    pub webhook: Option<String>,
     pub cancel_requested: bool,
     /// Workers that it has crashed in a row.
     pub crashes: u32,
@@ -55,7 +62,12 @@ impl JobRow {
     pub fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             number: row.try_get("number")?,
+            id: text(row, "id")?,
             status: text(row, "status")?,
+            created_at: row.try_get("created_at")?,
+            has_started: row.try_get::<Option<i64>, _>("started_at")?.is_some(),
+            start_by: row.try_get("start_by")?,
+            webhook: row.try_get("webhook")?,
             cancel_requested: row.try_get("cancel_requested")?,
             crashes: row.try_get("crashes")?,
             notices: json(row, "notices")?,
@@ -74,7 +86,8 @@ impl JobRow {
         notices
     }
 
-    /// Ends the job's stay where it is by `event`, if that can happen there. Returns whether it could.
+    /// Ends the job's stay where it is by `event`, if that can happen there; where it is the job's end, its webhook will be
+    /// told. Returns whether it could.
     pub async fn end(
         &self,
         connection: &mut SqliteConnection,
@@ -82,6 +95,7 @@ impl JobRow {
         ending: Ending<'_>,
     ) -> Result<bool, sqlx::Error> {
         let Some(status) = self.status.after(event) else { return Ok(false) };
+        let finished_at = status.is_finished().then(now);
         let statement = "
             UPDATE jobs SET
                 status = ?2,
@@ -100,15 +114,18 @@ impl JobRow {
         sqlx::query(statement)
             .bind(self.number)
             .bind(Text(status))
-            .bind(status.is_finished().then(now))
+            .bind(finished_at)
             .bind(ending.crashes)
             .bind(ending.result.map(BlobKey::as_str))
             .bind(ending.result_16.map(BlobKey::as_str))
             .bind(ending.error.map(Json))
             .bind(ending.notice.map(|notice| Json(self.notices_with(notice))))
             .bind(event == Event::Cancel)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+        if let Some(finished_at) = finished_at {
+            leave_message(connection, self, status, finished_at, ending.error).await?;
+        }
         Ok(true)
     }
 }

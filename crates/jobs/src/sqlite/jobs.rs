@@ -1,6 +1,6 @@
-//! What the API does: submit, look, cancel, delete.
+//! What the API does with jobs that there are: look, cancel, delete.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use impasto_recipe::Position;
 use sqlx::{
@@ -10,53 +10,14 @@ use sqlx::{
 
 use super::{
     Sqlite,
-    ending::{Ending, JobRow, first_notices},
+    ending::{Ending, JobRow},
     now,
+    queue::fetch_places,
     rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
 };
-use crate::{
-    BlobKey, CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, NewJob, QueueLimits, Sight, Stamp,
-    Status, StoreError, SubmitError, Submitted,
-};
+use crate::{CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, Sight, Stamp, Status, StoreError};
 
 impl Sqlite {
-    pub(crate) async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
-        let mut transaction = self.write().await?;
-        let queued: u64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = ?")
-            .bind(Text(Status::Queued))
-            .fetch_one(&mut *transaction)
-            .await?;
-        if queued >= limits.all {
-            transaction.roll_back().await?;
-            return Err(SubmitError::QueueFull { limit: limits.all });
-        }
-        let statement = "
-            INSERT INTO jobs (
-                id, status, created_at, recipe, notices, content, styles, masks, style_masks, initial,
-                client, priority, webhook, request
-            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        sqlx::query(statement)
-            .bind(Text(job.id))
-            .bind(Text(Status::Queued))
-            .bind(now())
-            .bind(Json(&job.recipe))
-            .bind(Json(first_notices(job.notices)))
-            .bind(job.content.as_str())
-            .bind(Json(&job.styles))
-            .bind(Json(&job.masks))
-            .bind(Json(&job.style_masks))
-            .bind(job.initial.as_ref().map(BlobKey::as_str))
-            .bind(job.terms.client.as_str())
-            .bind(job.terms.priority.rank())
-            .bind(job.terms.webhook)
-            .bind(job.terms.request)
-            .execute(&mut *transaction)
-            .await?;
-        let submitted = fetch_job(&mut transaction, job.id).await?;
-        transaction.commit().await?;
-        Ok(Submitted::New(submitted.ok_or(sqlx::Error::RowNotFound)?))
-    }
-
     pub(crate) async fn find(&self, id: JobId, sight: &Sight) -> Result<Option<Job>, StoreError> {
         let mut transaction = self.read().await?;
         let found = fetch_job(&mut transaction, id).await?;
@@ -68,35 +29,22 @@ impl Sqlite {
         let select = "
             SELECT id, number, status, revision, fingerprint IS NOT NULL AS has_begun, previews FROM jobs
             WHERE id IN (SELECT value FROM json_each(?))";
-        let rows = sqlx::query(select).bind(Json(ids)).fetch_all(&self.reader).await?;
-        // The queue is counted once, however many of its jobs are asked for.
-        let mut queue: Option<Vec<i64>> = None;
+        let mut transaction = self.read().await?;
+        let rows = sqlx::query(select).bind(Json(ids)).fetch_all(&mut *transaction).await?;
+        let places = fetch_places(&mut transaction, &rows).await?;
+        transaction.commit().await?;
         let mut stamps = HashMap::with_capacity(rows.len());
         for row in rows {
-            let queue_position = if text::<Status>(&row, "status")? == Status::Queued {
-                if queue.is_none() {
-                    queue = Some(self.queue().await?);
-                }
-                let number: i64 = row.try_get("number")?;
-                queue.as_ref().map(|queue| queue.partition_point(|&ahead| ahead <= number) as u64)
-            } else {
-                None
-            };
+            let number: i64 = row.try_get("number")?;
             let stamp = Stamp {
                 revision: row.try_get("revision")?,
-                queue_position,
+                queue_position: places.get(&number).copied(),
                 has_begun: row.try_get("has_begun")?,
                 previews: row.try_get("previews")?,
             };
             stamps.insert(text(&row, "id")?, stamp);
         }
         Ok(stamps)
-    }
-
-    /// The numbers of the jobs that wait, in order.
-    async fn queue(&self) -> Result<Vec<i64>, sqlx::Error> {
-        let select = sqlx::query_scalar("SELECT number FROM jobs WHERE status = ? ORDER BY number");
-        select.bind(Text(Status::Queued)).fetch_all(&self.reader).await
     }
 
     pub(crate) async fn losses(&self, id: JobId, sight: &Sight, after: Position) -> Result<Option<Losses>, StoreError> {
@@ -183,6 +131,13 @@ impl Sqlite {
             .execute(&self.writer)
             .await?;
         Ok(deleted.rows_affected() > 0)
+    }
+
+    pub(crate) async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
+        let select = "SELECT min(created_at) FROM jobs WHERE status = ?";
+        let since: Option<i64> = sqlx::query_scalar(select).bind(Text(Status::Queued)).fetch_one(&self.reader).await?;
+        // A clock that was set back meanwhile has stood still.
+        Ok(since.map(|since| Duration::from_millis(u64::try_from(now() - since).unwrap_or_default())))
     }
 
     pub(crate) async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {

@@ -3,18 +3,24 @@
 //! A change reads the job's status and writes the next one in a transaction that begins by taking the database's write
 //! lock, so that nothing comes between the two, in whatever process.
 
+mod back_up;
 mod claims;
 mod deliveries;
 mod ending;
+mod idempotency;
 mod jobs;
 mod keys;
 mod open;
+mod queue;
 mod retention;
 mod rows;
+mod submit;
 mod take_back;
 mod time;
 mod transaction;
+mod uploaded;
 
+pub(crate) use back_up::{blobs_named_in, copy_database};
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use transaction::Transaction;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, types::Json};
+use sqlx::{QueryBuilder, Row, sqlite::SqliteRow, types::Json};
 
 use super::{
     Sqlite,
@@ -29,18 +29,25 @@ impl Sqlite {
     }
 
     pub(crate) async fn named_blobs(&self) -> Result<HashSet<BlobKey>, StoreError> {
-        let select = "
-            SELECT content, styles, masks, style_masks, initial, checkpoint, preview, result, result_16 FROM jobs";
-        let mut named = HashSet::new();
-        for row in sqlx::query(select).fetch_all(&self.reader).await? {
-            for column in ["styles", "masks", "style_masks"] {
-                named.extend(json::<Vec<BlobKey>>(&row, column)?);
-            }
-            named.insert(BlobKey::named(row.try_get("content").map_err(StoreError::from)?));
-            for column in ["initial", "checkpoint", "preview", "result", "result_16"] {
-                named.extend(optional_blob(&row, column)?);
-            }
-        }
-        Ok(named)
+        Ok(names_in(&sqlx::query(NAMED_BLOBS).fetch_all(&self.reader).await?)?)
     }
+}
+
+/// Every column that names blobs, of every job.
+pub(super) const NAMED_BLOBS: &str =
+    "SELECT content, styles, masks, style_masks, initial, checkpoint, preview, result, result_16 FROM jobs";
+
+/// The blobs that such rows name.
+pub(super) fn names_in(rows: &[SqliteRow]) -> Result<HashSet<BlobKey>, sqlx::Error> {
+    let mut named = HashSet::new();
+    for row in rows {
+        for column in ["styles", "masks", "style_masks"] {
+            named.extend(json::<Vec<BlobKey>>(row, column)?);
+        }
+        named.insert(BlobKey::named(row.try_get("content")?));
+        for column in ["initial", "checkpoint", "preview", "result", "result_16"] {
+            named.extend(optional_blob(row, column)?);
+        }
+    }
+    Ok(named)
 }

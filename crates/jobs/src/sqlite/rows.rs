@@ -12,15 +12,13 @@ use sqlx::{
     types::{Json, Text},
 };
 
+use super::{deliveries::fetch_deliveries, queue::fetch_places};
 use crate::{Attempt, BlobKey, Client, Job, JobId, Priority};
 
 /// All that is known of jobs; a condition follows.
-pub(super) const SELECT_JOBS: &str = "
-    SELECT *, CASE status WHEN 'queued' THEN
-        (SELECT count(*) FROM jobs AS ahead WHERE ahead.status = 'queued' AND ahead.number <= jobs.number)
-    END AS queue_position FROM jobs";
+pub(super) const SELECT_JOBS: &str = "SELECT * FROM jobs";
 
-/// The jobs that `query`, which began as [`SELECT_JOBS`], finds, without their losses; and their numbers.
+/// The jobs that `query`, which began as [`SELECT_JOBS`], finds, without their losses and deliveries; and their numbers.
 pub(super) async fn fetch_jobs(
     connection: &mut SqliteConnection,
     mut query: QueryBuilder<Sqlite>,
@@ -28,19 +26,22 @@ pub(super) async fn fetch_jobs(
     let rows = query.build().fetch_all(&mut *connection).await?;
     let mut jobs = rows.iter().map(numbered_job).collect::<Result<Vec<_>, _>>()?;
     let numbers: Vec<i64> = jobs.iter().map(|(number, _)| *number).collect();
+    let places = fetch_places(connection, &rows).await?;
     let mut stage_ends = fetch_stage_ends(connection, numbers).await?;
     for (number, job) in &mut jobs {
+        job.queue_position = places.get(number).copied();
         job.stage_ends = stage_ends.remove(number).unwrap_or_default();
     }
     Ok(jobs)
 }
 
-/// The job `id` with its losses, thinned.
+/// The job `id` with its losses, thinned, and its deliveries.
 pub(super) async fn fetch_job(connection: &mut SqliteConnection, id: JobId) -> Result<Option<Job>, sqlx::Error> {
     let mut query = QueryBuilder::new(SELECT_JOBS);
     query.push(" WHERE id = ").push_bind(Text(id));
     let Some((number, mut job)) = fetch_jobs(connection, query).await?.pop() else { return Ok(None) };
     job.losses = fetch_thinned_losses(connection, number).await?;
+    job.deliveries = fetch_deliveries(connection, number).await?;
     Ok(Some(job))
 }
 
@@ -58,7 +59,7 @@ fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
         created_at: time("created_at", row.try_get("created_at")?)?,
         started_at: optional_time(row, "started_at")?,
         finished_at: optional_time(row, "finished_at")?,
-        queue_position: row.try_get("queue_position")?,
+        queue_position: None,
         recipe: json(row, "recipe")?,
         fingerprint: optional_json(row, "fingerprint")?,
         attempt: Attempt(row.try_get("attempt")?),
@@ -162,11 +163,11 @@ fn priority(row: &SqliteRow) -> Result<Priority, sqlx::Error> {
     Priority::ALL.into_iter().find(|priority| priority.rank() == rank).ok_or_else(unknown)
 }
 
-fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
     row.try_get::<Option<i64>, _>(column)?.map(|milliseconds| time(column, milliseconds)).transpose()
 }
 
-fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
+pub(super) fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
     let out_of_range =
         |error: jiff::Error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: error.into() };
     Timestamp::from_millisecond(milliseconds).map_err(out_of_range)

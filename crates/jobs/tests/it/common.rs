@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use impasto_jobs::{
-    Blame, BlobKey, Claim, ClaimError, ClaimKey, Job, JobId, JobStore, LeaseWatch, NewJob, QueueLimits, Sight, Terms,
-    WorkerLocks, WorkerName,
+    Blame, BlobKey, Claim, ClaimError, ClaimKey, Client, Job, JobId, JobStore, LeaseWatch, NewJob, QueueLimits, Sight,
+    Terms, WorkerLocks, WorkerName,
 };
 use impasto_recipe::{Fingerprint, Inputs, Limits, Options, ProgressEntry, Recipe, Size};
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
 use crate::faults::FullDatabase;
@@ -38,6 +39,12 @@ impl TestStore {
         JobStore::open(&self.folder.path().join("jobs.db")).await.unwrap()
     }
 
+    /// A connection to its database past the store, for what would take days.
+    pub async fn connection(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("jobs.db"));
+        options.connect().await.unwrap()
+    }
+
     /// What lets the database's disk be full.
     pub async fn full_disk(&self) -> FullDatabase {
         FullDatabase::at(&self.folder.path().join("jobs.db")).await
@@ -55,6 +62,10 @@ impl TestStore {
 
     pub async fn submit(&self) -> JobId {
         self.store.submit(new_job(), NO_LIMIT).await.unwrap().into_job().id
+    }
+
+    pub async fn submit_under(&self, terms: Terms) -> JobId {
+        self.store.submit(NewJob { terms, ..new_job() }, NO_LIMIT).await.unwrap().into_job().id
     }
 
     pub async fn claim(&self) -> Claim {
@@ -95,6 +106,10 @@ pub fn new_job() -> NewJob {
 /// Finishes the job of `claim`; returns the blobs that it no longer needs.
 pub async fn succeed(store: &JobStore, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
     store.succeed(claim, &BlobKey::result(claim), &BlobKey::result_16(claim)).await
+}
+
+pub fn client(name: &str) -> Client {
+    Client::with_key(&name.parse().unwrap())
 }
 
 pub fn worker(name: &str) -> WorkerName {

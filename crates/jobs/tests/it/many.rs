@@ -104,7 +104,7 @@ async fn what_is_dropped_halfway_is_done_or_not_and_holds_up_nobody() {
         let job = new_job();
         let answered = tokio::time::timeout(patience, test.store.submit(job.clone(), NO_LIMIT)).await;
         if answered.is_ok() {
-            assert!(other.find(job.id).await.unwrap().is_some());
+            assert!(other.find(job.id, &Sight::All).await.unwrap().is_some());
         }
         let _ = tokio::time::timeout(patience, test.store.claim(&worker("hasty"), LONG)).await;
         let _ =

@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, NewJob, Sight, Status};
+use impasto_jobs::{
+    Attempt, Blame, BlobKey, ClaimError, ClaimKey, JobError, JobId, NewJob, Priority, Sight, Status, Terms,
+};
 use proptest::prelude::*;
 
-use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, succeed, worker};
+use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, client, entry, new_job, succeed, worker};
 
 const MOST_CRASHES: u32 = 2;
 const WORKERS: [&str; 2] = ["one", "two"];
+const CLIENTS: [&str; 3] = ["alice", "bob", "carol"];
 
 /// Something that happens. Jobs and claims are picked from those there ever were, so that late writers are among them.
 #[derive(Debug, Clone)]
 enum Step {
-    Submit,
+    Submit(Terms),
     Claim { worker: usize, lapsed: bool },
     Write { claim: prop::sample::Index, write: Write },
     RequestCancel { job: prop::sample::Index },
     Delete { job: prop::sample::Index },
     WorkerDies { worker: usize },
     TakeBackLapsed,
+    FailUnstarted,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,21 +49,31 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(Write::HandBack),
     ];
     let step = prop_oneof![
-        3 => Just(Step::Submit),
+        4 => terms().prop_map(Step::Submit),
         5 => (0..WORKERS.len(), any::<bool>()).prop_map(|(worker, lapsed)| Step::Claim { worker, lapsed }),
         8 => (job(), write).prop_map(|(claim, write)| Step::Write { claim, write }),
         2 => job().prop_map(|job| Step::RequestCancel { job }),
         1 => job().prop_map(|job| Step::Delete { job }),
         2 => (0..WORKERS.len()).prop_map(|worker| Step::WorkerDies { worker }),
         2 => Just(Step::TakeBackLapsed),
+        1 => Just(Step::FailUnstarted),
     ];
     prop::collection::vec(step, 1..60)
+}
+
+/// Some are overdue as soon as they are submitted, the others never.
+fn terms() -> impl Strategy<Value = Terms> {
+    let overdue = prop::option::weighted(0.2, Just(Duration::ZERO));
+    (prop::sample::select(&CLIENTS[..]), prop::sample::select(&Priority::ALL[..]), overdue).prop_map(
+        |(name, priority, start_within)| Terms { client: client(name), priority, start_within, ..Terms::default() },
+    )
 }
 
 #[derive(Debug, Clone)]
 struct ModelJob {
     id: JobId,
     new: NewJob,
+    turn: u64,
     status: Status,
     revision: u64,
     attempt: u32,
@@ -77,6 +91,11 @@ impl ModelJob {
         self.revision += 1;
         self.cancel_requested |= status == Status::Canceled;
         self.checkpoint &= !status.is_finished();
+    }
+
+    /// Whether it is to fail when somebody looks.
+    fn is_overdue(&self) -> bool {
+        self.status == Status::Queued && self.attempt == 0 && self.new.terms.start_within.is_some()
     }
 
     fn crash(&mut self) {
@@ -112,6 +131,23 @@ impl Model {
         (!all.is_empty()).then(|| *index.get(&all))
     }
 
+    /// The places in the list of the jobs that wait, in the order in which they are to be claimed.
+    fn queue(&self) -> Vec<usize> {
+        let mut queue: Vec<_> = (0..self.jobs.len()).filter(|&job| self.jobs[job].status == Status::Queued).collect();
+        queue.sort_by_key(|&job| (std::cmp::Reverse(self.jobs[job].new.terms.priority), self.jobs[job].turn));
+        queue
+    }
+
+    fn next_turn(&self, terms: &Terms) -> u64 {
+        let of_priority = self.jobs.iter().filter(|job| job.new.terms.priority == terms.priority);
+        let (queued, running): (Vec<_>, Vec<_>) = of_priority
+            .filter(|job| matches!(job.status, Status::Queued | Status::Running))
+            .partition(|job| job.status == Status::Queued);
+        let own = queued.iter().filter(|job| job.new.terms.client == terms.client).map(|job| job.turn + 1).max();
+        let served = queued.iter().map(|job| job.turn).min().max(running.iter().map(|job| job.turn).max());
+        own.max(served).unwrap_or_default()
+    }
+
     fn crash_all(&mut self, which: impl Fn(&ModelJob) -> bool) -> u64 {
         let mut crashed = 0;
         for job in self.jobs.iter_mut().filter(|job| job.status == Status::Running && which(job)) {
@@ -125,12 +161,14 @@ impl Model {
 async fn happen(test: &TestStore, model: &mut Model, step: Step) {
     let store = &test.store;
     match step {
-        Step::Submit => {
-            let new = NewJob { notices: vec!["content: turned upright".to_owned()], ..new_job() };
+        Step::Submit(terms) => {
+            let new = NewJob { notices: vec!["content: turned upright".to_owned()], terms, ..new_job() };
+            let turn = model.next_turn(&new.terms);
             let id = store.submit(new.clone(), NO_LIMIT).await.unwrap().into_job().id;
             model.jobs.push(ModelJob {
                 id,
                 new,
+                turn,
                 status: Status::Queued,
                 revision: 1,
                 attempt: 0,
@@ -145,8 +183,14 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
         Step::Claim { worker: name, lapsed } => {
             let lease = if lapsed { LAPSED } else { LONG };
             let claim = store.claim(&worker(WORKERS[name]), lease).await.unwrap();
-            let next = model.jobs.iter_mut().find(|job| job.status == Status::Queued);
-            let expected = next.map(|job| {
+            while let Some(&first) = model.queue().first()
+                && model.jobs[first].is_overdue()
+            {
+                model.jobs[first].goes_to(Status::Failed);
+            }
+            let next = model.queue().first().copied();
+            let expected = next.map(|next| {
+                let job = &mut model.jobs[next];
                 job.goes_to(Status::Running);
                 job.attempt += 1;
                 (job.worker, job.lapsed) = (name, lapsed);
@@ -202,6 +246,11 @@ async fn happen(test: &TestStore, model: &mut Model, step: Step) {
             let taken = test.watch(MOST_CRASHES).await.look(Duration::ZERO).await.unwrap();
             assert_eq!(taken, model.crash_all(|job| job.lapsed));
         }
+        Step::FailUnstarted => {
+            let mut overdue: Vec<_> = model.jobs.iter_mut().filter(|job| job.is_overdue()).collect();
+            overdue.iter_mut().for_each(|job| job.goes_to(Status::Failed));
+            assert_eq!(store.fail_unstarted().await.unwrap(), overdue.len() as u64);
+        }
     }
 }
 
@@ -248,17 +297,17 @@ async fn assert_alike(test: &TestStore, model: &Model) {
     let mut jobs = test.store.list(&query, &Sight::All).await.unwrap().jobs;
     jobs.reverse();
     assert_eq!(jobs.len(), model.jobs.len());
-    let mut queued = 0;
-    for (job, expected) in jobs.iter().zip(&model.jobs) {
-        let position = (expected.status == Status::Queued).then(|| {
-            queued += 1;
-            queued
-        });
+    let queue = model.queue();
+    for (number, (job, expected)) in jobs.iter().zip(&model.jobs).enumerate() {
+        let position = queue.iter().position(|&queued| queued == number).map(|place| place as u64 + 1);
         assert_eq!(job.id, expected.id);
+        assert_eq!((&job.client, job.priority), (&expected.new.terms.client, expected.new.terms.priority));
         assert_eq!((job.status, job.queue_position), (expected.status, position));
         assert_eq!((job.revision, job.attempt.0), (expected.revision, expected.attempt));
         assert_eq!(job.cancel_requested, expected.cancel_requested);
-        let losses = test.find(job.id).await.losses;
+        let found = test.find(job.id).await;
+        assert_eq!(found.queue_position, position);
+        let losses = found.losses;
         assert_eq!(losses.iter().map(|entry| entry.epoch).collect::<Vec<_>>(), expected.epochs);
         assert_eq!(job.started_at.is_some(), expected.attempt > 0);
         assert_eq!(job.finished_at.is_some(), expected.status.is_finished());

@@ -163,7 +163,7 @@ async fn an_existing_file_is_opened_with_what_is_in_it() {
     test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
     let again = test.opened_again().await;
     again.probe().await.unwrap();
-    assert_eq!(again.find(claim.job).await.unwrap(), Some(test.find(claim.job).await));
+    assert_eq!(again.find(claim.job, &Sight::All).await.unwrap(), Some(test.find(claim.job).await));
 }
 
 #[tokio::test]

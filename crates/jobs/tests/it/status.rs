@@ -3,9 +3,10 @@
 use impasto_jobs::{Event, Status};
 
 /// Every step that there is; all others must be refused.
-const STEPS: [(Status, Event, Status); 6] = [
+const STEPS: [(Status, Event, Status); 7] = [
     (Status::Queued, Event::Claim, Status::Running),
     (Status::Queued, Event::Cancel, Status::Canceled),
+    (Status::Queued, Event::Expire, Status::Failed),
     (Status::Running, Event::GiveBack, Status::Queued),
     (Status::Running, Event::Succeed, Status::Succeeded),
     (Status::Running, Event::Fail, Status::Failed),

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use impasto_jobs::{BlobKey, BlobStore, JobError, JobId, JobStore, Retention, Sight, Status, Sweeper, Swept};
+use impasto_jobs::{
+    ApiKey, BlobKey, BlobStore, Idempotency, JobError, JobId, JobStore, Retention, Scope, Sight, Status, Sweeper,
+    Swept, Terms,
+};
+use jiff::Timestamp;
 
 use crate::{
     blobs::files,
-    common::{NO_LIMIT, TestStore, new_job, succeed},
+    common::{NO_LIMIT, TestStore, client, new_job, succeed},
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -178,4 +182,36 @@ async fn the_jobs_that_ended_first_go_first_with_all_that_was_theirs() {
         }
         assert_eq!(test.find(waiting).await.status, Status::Queued, "what is not finished is not touched");
     }
+}
+
+#[tokio::test]
+async fn a_sweep_lets_the_job_store_forget_what_is_past() {
+    let test = TestStore::new().await;
+    let (key, _) = ApiKey::generate("web", vec![Scope::Submit]);
+    test.store.add_key(&key).await.unwrap();
+    let later = Timestamp::now() + HOUR;
+    let idempotency = Some(Idempotency { key: "k".to_owned(), fingerprint: "cat".to_owned() });
+    let id = test.submit_under(Terms { client: client("alice"), idempotency, ..Terms::default() }).await;
+    test.store.begin_session("hash", &key.id, later).await.unwrap();
+    test.store.count_uploaded(&client("alice"), 1000).await.unwrap();
+    let left = async || {
+        let count = "SELECT (SELECT count(*) FROM idempotency_keys), (SELECT count(*) FROM sessions),
+            (SELECT count(*) FROM uploaded)";
+        sqlx::query_as::<_, (i64, i64, i64)>(count).fetch_one(&mut test.connection().await).await.unwrap()
+    };
+    let blobs = BlobStore::local(&test.folder.path().join("blobs")).unwrap();
+    sweep(&test.store, &blobs, HOUR).await;
+    assert_eq!(left().await, (1, 1, 1), "all of it is young");
+    for past in [
+        "UPDATE idempotency_keys SET created_at = created_at - 86400000",
+        "UPDATE sessions SET expires_at = expires_at - 3600000",
+        "UPDATE uploaded SET day = day - 1",
+    ] {
+        sqlx::query(past).execute(&mut test.connection().await).await.unwrap();
+    }
+    assert_eq!(test.store.session_key("hash").await.unwrap(), None);
+    assert_eq!(test.store.uploaded_today(&client("alice")).await.unwrap(), 0);
+    sweep(&test.store, &blobs, HOUR).await;
+    assert_eq!(left().await, (0, 0, 0));
+    assert_eq!(test.find(id).await.status, Status::Queued);
 }

@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path};
 
-use impasto_jobs::{JobStore, NewJob, Sight, Status};
+use impasto_jobs::{Client, Idempotency, JobStore, NewJob, Priority, Sight, Status, Terms};
 use impasto_recipe::{Inputs, Limits, Objective, Options, Recipe, Size, vgg::Architecture};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
 
-use crate::common::{LONG, NO_LIMIT, entry, new_job, recipe, worker};
+use crate::common::{LONG, NO_LIMIT, client, entry, new_job, recipe, worker};
 
 /// A connection to a new database as the first `versions` migrations leave it.
 async fn at_version(file: &Path, versions: usize) -> SqliteConnection {
@@ -128,4 +128,49 @@ async fn jobs_of_the_first_version_live_on() {
     assert_eq!(numbers, [3]);
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM progress").fetch_one(&mut connection).await.unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn jobs_of_the_third_version_are_nobodys_and_wait_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.db");
+    let mut connection = at_version(&file, 3).await;
+    let mut old = Vec::new();
+    for status in ["running", "queued", "queued", "canceled"] {
+        let job = new_job();
+        let insert = "INSERT INTO jobs
+            (id, status, created_at, recipe, content, styles, worker, lease_milliseconds, attempt, finished_at)
+            VALUES (?1, ?2, 1000, ?3, ?4, ?5, iif(?2 = 'running', 'gone', NULL), iif(?2 = 'running', 15000, NULL), 1,
+                iif(?2 = 'canceled', 2000, NULL))";
+        sqlx::query(insert)
+            .bind(job.id.to_string())
+            .bind(status)
+            .bind(sqlx::types::Json(&job.recipe))
+            .bind(job.content.as_str())
+            .bind(sqlx::types::Json(&job.styles))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        old.push(job.id);
+    }
+    connection.close().await.unwrap();
+
+    let store = JobStore::open(&file).await.unwrap();
+    assert!(!store.has_keys().await.unwrap());
+    for &id in &old {
+        let job = store.find(id, &Sight::All).await.unwrap().expect("it is still there");
+        assert_eq!((job.client, job.priority), (Client::default(), Priority::Normal));
+        assert_eq!((job.start_by, job.webhook, job.deliveries, job.previews), (None, None, vec![], 0));
+        assert_eq!(store.find(id, &Sight::Own(client("alice"))).await.unwrap(), None);
+    }
+    // A new client takes turns with those who have waited.
+    let idempotency = Some(Idempotency { key: "k".to_owned(), fingerprint: "cat".to_owned() });
+    let terms = Terms { client: client("alice"), idempotency, ..Terms::default() };
+    let new = store.submit(NewJob { terms, ..new_job() }, NO_LIMIT).await.unwrap().into_job();
+    assert_eq!(new.queue_position, Some(2));
+    assert_eq!(store.fail_unstarted().await.unwrap(), 0);
+    store.take_back_from(&worker("gone"), "it died", impasto_jobs::Blame::Nobody).await.unwrap();
+    for id in [old[0], old[1], new.id, old[2]] {
+        assert_eq!(store.claim(&worker("next"), LONG).await.unwrap().unwrap().key.job, id);
+    }
 }

@@ -11,6 +11,7 @@ use crate::{
     caller::Administers,
     openapi,
     problem::{Problem, StoreProblems},
+    public_path::PublicPath,
 };
 
 /// Requests, jobs and the queue in numbers, in Prometheus' text format
@@ -22,8 +23,7 @@ use crate::{
     responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"), StoreProblems),
 )]
 pub(crate) async fn metrics(State(app): State<Shared>, _: Administers) -> Result<Response, Problem> {
-    let text = app.metrics.render(&app.jobs.counts().await?);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    app.exposition.response().await
 }
 
 /// This description
@@ -34,6 +34,6 @@ pub(crate) async fn metrics(State(app): State<Shared>, _: Administers) -> Result
     operation_id = "getOpenApi",
     responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/yaml")),
 )]
-pub(crate) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/yaml")], openapi::yaml()).into_response()
+pub(crate) async fn openapi(under: PublicPath) -> Response {
+    ([(header::CONTENT_TYPE, "application/yaml")], openapi::yaml(&under)).into_response()
 }

@@ -7,6 +7,7 @@ use crate::{
     app::Shared,
     caller::Submits,
     problem::{Problem, ProblemDocument, StoreProblems},
+    public_path::PublicPath,
     rendered::RenderedJob,
     view::JobView,
 };
@@ -33,8 +34,9 @@ pub(crate) async fn cancel(
     State(app): State<Shared>,
     Submits(caller): Submits,
     Id(id): Id,
+    under: PublicPath,
 ) -> Result<Response, Problem> {
     let job = app.jobs.request_cancel(id, &caller.sight()).await?;
     tracing::info!(job = %id, status = %job.status, "job asked to stop");
-    Ok(answer(StatusCode::ACCEPTED, &RenderedJob::of(job)?))
+    Ok(answer(StatusCode::ACCEPTED, &RenderedJob::of(job, &under)?))
 }

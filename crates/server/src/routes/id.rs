@@ -6,7 +6,7 @@ use axum::{
 };
 use impasto_jobs::JobId;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, excerpt};
 
 /// The `{id}` of a path. What is no identifier names no job.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let Ok(Path(text)) = Path::<String>::from_request_parts(parts, state).await else {
             return Err(Problem::no_such_job(&"of this name"));
         };
-        text.parse().map(Self).map_err(|_| Problem::no_such_job(&text))
+        text.parse().map(Self).map_err(|_| Problem::no_such_job(&excerpt(&text)))
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     compression,
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
+    public_path::PublicPath,
     query::Query,
     rendered::{self, RenderedJob},
     view::JobView,
@@ -57,18 +58,20 @@ pub(crate) async fn show(
     State(app): State<Shared>,
     Reads(caller): Reads,
     Id(id): Id,
+    under: PublicPath,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Problem> {
     let wait = query.take_number("wait", "seconds")?.map(|seconds| Duration::from_secs(seconds.min(MAX_WAIT).into()));
     query.nothing_else("wait")?;
     let known = Known::of(&headers);
-    let mut job = rendered::job(&app, id, &caller.sight()).await?;
+    let mut job = rendered::job(&app, id, &caller.sight(), &under).await?;
     if let Some(wait) = wait {
         let news = known.any() && !known.has(&tag_of_revision(job.revision));
         if !news && !job.is_finished {
+            let _place = app.bounds.waiting(caller.client())?;
             watcher::for_change(&app, id, job.revision, wait).await?;
-            job = rendered::job(&app, id, &caller.sight()).await?;
+            job = rendered::job(&app, id, &caller.sight(), &under).await?;
         }
     }
     if known.has(&tag_of_revision(job.revision)) {

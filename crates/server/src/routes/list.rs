@@ -12,6 +12,7 @@ use crate::{
     app::Shared,
     caller::Reads,
     problem::{Problem, ProblemDocument, StoreProblems},
+    public_path::PublicPath,
     query::{Query, refuse},
     view::ListView,
 };
@@ -40,6 +41,7 @@ const MAX_LIMIT: u32 = 100;
 pub(crate) async fn list(
     State(app): State<Shared>,
     Reads(caller): Reads,
+    under: PublicPath,
     mut query: Query,
 ) -> Result<Response, Problem> {
     let page = JobQuery {
@@ -51,6 +53,6 @@ pub(crate) async fn list(
     if !(1..=MAX_LIMIT).contains(&page.limit) {
         return Err(refuse("limit", format!("{} is out of range: give 1 to {MAX_LIMIT}", page.limit)));
     }
-    let jobs = ListView::from(app.jobs.list(&page, &caller.sight()).await?);
+    let jobs = ListView::of(app.jobs.list(&page, &caller.sight()).await?, &under);
     Ok(([(header::CACHE_CONTROL, "private, no-cache")], Json(jobs)).into_response())
 }

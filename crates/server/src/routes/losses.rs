@@ -8,9 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use impasto_recipe::{Position, ProgressEntry};
-use serde::Serialize;
-use utoipa::ToSchema;
+use impasto_recipe::Position;
 
 use super::{id::Id, job};
 use crate::{
@@ -19,15 +17,8 @@ use crate::{
     conditional::{Known, tag_of_revision},
     problem::{Problem, ProblemDocument, StoreProblems},
     query::Query,
+    view::LossesView,
 };
-
-/// Losses of a job.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Losses)]
-pub(crate) struct LossesView {
-    /// Every progress entry after the place asked for, in the order of stages and epochs.
-    losses: Vec<ProgressEntry>,
-}
 
 /// Fetch every progress entry of a job, or those that the client has not seen yet
 ///

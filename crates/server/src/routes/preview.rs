@@ -2,16 +2,21 @@
 
 use axum::{
     extract::State,
-    http::header,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::BlobError;
+use impasto_jobs::{BlobError, Job};
 use impasto_picture::Format;
 
-use super::{id::Id, result::not_ready};
+use super::{
+    id::Id,
+    result::{not_ready, result_tag},
+};
 use crate::{
     app::Shared,
     caller::Reads,
+    conditional::{Known, strong},
+    partial,
     pictures::PictureFile,
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
 };
@@ -22,40 +27,79 @@ const TRIES: usize = 3;
 
 /// Fetch the composite image as last saved
 ///
-/// It is saved every few seconds while the job runs, and stays when the job has ended. Of a job that was done before the first
-/// save, it is the result.
+/// It is saved every few seconds while the job runs. Of a job that has succeeded it is the result as a PNG, and of another that
+/// has ended the last one that was saved. Other query parameters are passed over, so that a page can ask under another address for
+/// another picture.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/preview",
     tag = "pictures",
     operation_id = "getPreview",
-    params(("id" = String, Path, format = Uuid, description = "The job")),
+    params(
+        ("id" = String, Path, format = Uuid, description = "The job"),
+        ("v" = Option<u64>, Query, description = "The number of the preview, for caches: whatever it is, the last one is sent"),
+        ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
+        ("Range" = Option<String>, Header, nullable = false, example = "bytes=1000-",
+            description = "The bytes that the client would have; several ranges count as none"),
+        ("If-Range" = Option<String>, Header, nullable = false,
+            description = "The ETag of what the client has a part of: if it is another now, all of it is sent"),
+    ),
     responses(
-        (status = 200, description = "The picture", content((PictureFile = "image/png"))),
+        (status = 200, description = "The picture", content((PictureFile = "image/png")), headers(
+            ("ETag" = String, description = "Names the picture"),
+            ("Accept-Ranges" = String, description = "`bytes`"),
+        )),
+        (status = 206, description = "The part of the picture's file that `Range` names",
+            content((PictureFile = "image/png")), headers(
+                ("ETag" = String, description = "Names the picture"),
+                ("Content-Range" = String, description = "Which bytes of how many"),
+            )),
+        (status = 304, description = "The client has the picture already"),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "Nothing has been saved yet (`not-ready`, with `Retry-After`), or ever will be because \
             the job ended before (`no-result`)",
             body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 416, description = "`Range` begins after the end of the file",
+            body = ProblemDocument, content_type = "application/problem+json", headers(
+                ("Content-Range" = String, description = "How many bytes there are"),
+            )),
         StoreProblems,
     ),
 )]
-pub(crate) async fn preview(State(app): State<Shared>, Reads(caller): Reads, Id(id): Id) -> Result<Response, Problem> {
+pub(crate) async fn preview(
+    State(app): State<Shared>,
+    Reads(caller): Reads,
+    Id(id): Id,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     for _ in 0..TRIES {
         let job = app.find_job(id, &caller.sight()).await?;
-        // A job that is done before its first save has its result to show, and one that failed by then has nothing.
-        let Some(key) = job.preview.or(job.result) else {
-            let why = format!("the job is {}, and no picture of it has been saved", job.status);
-            return Err(if job.status.is_finished() { Problem::new(Kind::NoResult, why) } else { not_ready(why) });
+        let (key, tag) = match (&job.result, &job.preview) {
+            (Some(result), _) => (result, result_tag(id)),
+            (None, Some(preview)) => (preview, strong(&format!("{id}-preview-{}", job.previews))),
+            (None, None) => return Err(nothing_to_show(&job)),
         };
-        match app.blobs.get(&key).await {
-            Ok(file) => {
-                let headers = [(header::CONTENT_TYPE, Format::Png.mime()), (header::CACHE_CONTROL, "no-store")];
-                return Ok((headers, file).into_response());
-            }
+        let about = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(Format::Png.mime())),
+            (header::ETAG, tag.clone()),
+            // Whatever its address says, the next one may be another.
+            (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        ];
+        if Known::of(&headers).has(&tag) {
+            return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+        }
+        match app.blobs.get(key).await {
+            Ok(file) => return Ok(partial::answer(&method, &headers, &tag, about, file)),
             Err(BlobError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(not_ready("the picture is being replaced".to_owned()))
+}
+
+fn nothing_to_show(job: &Job) -> Problem {
+    let why = format!("the job is {}, and no picture of it has been saved", job.status);
+    if job.status.is_finished() { Problem::new(Kind::NoResult, why) } else { not_ready(why) }
 }

@@ -2,21 +2,24 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::{BlobKey, Job, Status};
+use bytes::Bytes;
+use impasto_jobs::{BlobKey, Job, JobId, Status};
 use impasto_picture::{Encoding, Format, JpegQuality};
 
 use super::id::Id;
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     caller::Reads,
-    conditional::{Known, weak},
-    download, format,
+    conditional::{Known, strong},
+    download, format, partial,
     pictures::{self, PictureFile},
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
+    public_path::PublicPath,
     query::{Query, refuse},
+    view::path_of,
 };
 
 /// Fetch the finished picture
@@ -40,18 +43,36 @@ use crate::{
         ("Accept" = Option<String>, Header, nullable = false,
             description = "`image/png`, `image/jpeg`, `image/webp` or `image/tiff`"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
+        ("Range" = Option<String>, Header, nullable = false, example = "bytes=1000-",
+            description = "The bytes that the client would have; several ranges count as none"),
+        ("If-Range" = Option<String>, Header, nullable = false,
+            description = "The ETag of what the client has a part of: if it is another now, all of it is sent"),
     ),
     responses(
         (status = 200, description = "The picture",
             content((PictureFile = "image/png"), (PictureFile = "image/jpeg"), (PictureFile = "image/webp"),
                 (PictureFile = "image/tiff")),
-            headers(("ETag" = String, description = "Names the picture in this format and quality"))),
+            headers(
+                ("ETag" = String, description = "Names the picture in this format and quality"),
+                ("Accept-Ranges" = String, description = "`bytes`"),
+            )),
+        (status = 206, description = "The part of the picture's file that `Range` names",
+            content((PictureFile = "image/png"), (PictureFile = "image/jpeg"), (PictureFile = "image/webp"),
+                (PictureFile = "image/tiff")),
+            headers(
+                ("ETag" = String, description = "Names the picture in this format and quality"),
+                ("Content-Range" = String, description = "Which bytes of how many"),
+            )),
         (status = 304, description = "The client has the picture already"),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "The picture is not there yet (`not-ready`, with `Retry-After`), or never will be \
             because the job failed or was canceled (`no-result`)",
             body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 416, description = "`Range` begins after the end of the file",
+            body = ProblemDocument, content_type = "application/problem+json", headers(
+                ("Content-Range" = String, description = "How many bytes there are"),
+            )),
         (status = 422, description = "`format` is none that can be written, or cannot hold a picture of this size; `quality` is \
             none or goes with no JPEG; or `download` is no name",
             body = ProblemDocument, content_type = "application/problem+json"),
@@ -62,22 +83,15 @@ pub(crate) async fn result(
     State(app): State<Shared>,
     Reads(caller): Reads,
     Id(id): Id,
+    method: Method,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let encoding = wanted(&mut query, &headers)?;
-    let format = encoding.format;
-    let disposition = match query.take::<String>("download")? {
-        Some(name) => download::attachment(&name, format)?,
-        None => download::inline(&format!("impasto-{id}"), format)?,
-    };
+    let wanted = Wanted::of(&mut query, &headers)?;
     query.nothing_else("format, quality and download")?;
     let job = app.find_job(id, &caller.sight()).await?;
     let key = finished(&job)?;
-    let tag = match format {
-        Format::Jpeg => weak(&format!("{id}-{format}-{}", encoding.quality)),
-        _ => weak(&format!("{id}-{format}")),
-    };
+    let tag = wanted.tag(id);
     let caching = [
         (header::ETAG, tag.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable")),
@@ -86,32 +100,85 @@ pub(crate) async fn result(
     if Known::of(&headers).has(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    let file = match (format, &job.result_16) {
-        (Format::Png, _) => pictures::read(&app, key, id).await?,
-        (Format::Png16, Some(deep)) => pictures::read(&app, deep, id).await?,
-        (Format::Tiff, Some(deep)) => pictures::transcode(&app, deep, id, encoding).await?,
-        _ => pictures::transcode(&app, key, id, encoding).await?,
-    };
-    let about =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(format.mime())), (header::CONTENT_DISPOSITION, disposition)];
-    Ok((about, caching, file).into_response())
+    let file = wanted.file(&app, &job, key).await?;
+    Ok(partial::answer(&method, &headers, &tag, (wanted.about(id)?, caching), file))
 }
 
-/// How the picture is to be written, by the query or, where that says nothing, by `Accept`.
-fn wanted(query: &mut Query, headers: &HeaderMap) -> Result<Encoding, Problem> {
-    let format = query.take::<Format>("format")?.unwrap_or_else(|| format::preferred(headers));
-    match query.take::<JpegQuality>("quality")? {
-        None => Ok(format.into()),
-        Some(quality) if format == Format::Jpeg => Ok(Encoding { format, quality }),
-        Some(_) => {
-            let why =
-                format!("a picture in the format {format} loses nothing: leave quality out, or ask for format=jpeg");
-            Err(refuse("quality", why))
+/// How a picture is to be handed out.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    encoding: Encoding,
+    /// The name to keep it under, as a `Content-Disposition`, where it is to be kept.
+    attachment: Option<HeaderValue>,
+}
+
+impl Wanted {
+    /// By the query or, where that says nothing, by `Accept`.
+    pub fn of(query: &mut Query, headers: &HeaderMap) -> Result<Self, Problem> {
+        let format = query.take::<Format>("format")?.unwrap_or_else(|| format::preferred(headers));
+        let encoding = match query.take::<JpegQuality>("quality")? {
+            None => format.into(),
+            Some(quality) if format == Format::Jpeg => Encoding { format, quality },
+            Some(_) => {
+                let why = format!(
+                    "a picture in the format {format} loses nothing: leave quality out, or ask for format=jpeg"
+                );
+                return Err(refuse("quality", why));
+            }
+        };
+        let name = query.take::<String>("download")?;
+        let attachment = name.map(|name| download::attachment(&name, format)).transpose()?;
+        Ok(Self { encoding, attachment })
+    }
+
+    /// The result of `job`, whose blob is `key`, as a file.
+    pub async fn file(&self, app: &App, job: &Job, key: &BlobKey) -> Result<Bytes, Problem> {
+        match (self.encoding.format, &job.result_16) {
+            (Format::Png, _) => pictures::read(app, key, job.id).await,
+            (Format::Png16, Some(deep)) => pictures::read(app, deep, job.id).await,
+            (Format::Tiff, Some(deep)) => pictures::transcode(app, deep, job.id, self.encoding).await,
+            _ => pictures::transcode(app, key, job.id, self.encoding).await,
+        }
+    }
+
+    /// The tag of the file. Another version of this program may write another one of the same picture.
+    pub fn tag(&self, id: JobId) -> HeaderValue {
+        let (format, version) = (self.encoding.format, env!("CARGO_PKG_VERSION"));
+        match format {
+            Format::Png => result_tag(id),
+            Format::Jpeg => strong(&format!("{id}-{format}-{}-{version}", self.encoding.quality)),
+            _ => strong(&format!("{id}-{format}-{version}")),
+        }
+    }
+
+    /// What the file is, and what to do with it.
+    pub fn about(&self, id: JobId) -> Result<[(HeaderName, HeaderValue); 2], Problem> {
+        let format = self.encoding.format;
+        let disposition = match &self.attachment {
+            Some(attachment) => attachment.clone(),
+            None => download::inline(&format!("impasto-{id}"), format)?,
+        };
+        let mime = HeaderValue::from_static(format.mime());
+        Ok([(header::CONTENT_TYPE, mime), (header::CONTENT_DISPOSITION, disposition)])
+    }
+
+    /// Where the same file is to be had, of a service that is seen under `under`.
+    pub fn path(&self, id: JobId, under: &PublicPath) -> String {
+        let (path, Encoding { format, quality }) = (path_of(id, under), self.encoding);
+        match format {
+            Format::Jpeg => format!("{path}/result?format={format}&quality={quality}"),
+            _ => format!("{path}/result?format={format}"),
         }
     }
 }
 
-fn finished(job: &Job) -> Result<&BlobKey, Problem> {
+/// The tag of a job's result as it is stored.
+pub(super) fn result_tag(id: JobId) -> HeaderValue {
+    strong(&format!("{id}-{}", Format::Png))
+}
+
+/// The result of a job, which has to have one.
+pub(super) fn finished(job: &Job) -> Result<&BlobKey, Problem> {
     job.result.as_ref().ok_or_else(|| match job.status {
         Status::Queued | Status::Running => not_ready(format!("the job is {}: wait for it to succeed", job.status)),
         status => Problem::new(Kind::NoResult, format!("the job is {status}: it has no result and will have none")),

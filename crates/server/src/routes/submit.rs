@@ -1,23 +1,24 @@
 //! `POST /v1/jobs`
 
+use std::time::Duration;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use impasto_jobs::{Job, JobId, NewJob, QueueLimits};
 
 use super::job::answer;
 use crate::{
     app::Shared,
     caller::Submits,
+    fields::Fields,
     form::JobForm,
-    intake::Intake,
-    order,
-    pending::PendingBlobs,
+    prefer,
     problem::{Problem, ProblemDocument},
-    rendered::RenderedJob,
-    upload,
+    public_path::PublicPath,
+    rendered,
+    submission::{self, Submission},
     view::{JobView, path_of},
 };
 
@@ -31,12 +32,39 @@ use crate::{
     path = "/v1/jobs",
     tag = "jobs",
     operation_id = "submitJob",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
+            description = "The client's own name for this request: the same pictures and options under the same key make one \
+                job, however often they are sent within a day"),
+        ("Prefer" = Option<String>, Header, nullable = false, example = "wait=30",
+            description = "`wait=SECONDS`: the answer is held back until the job has ended or the time is up, for as long as the \
+                operator allows (60 seconds unless set otherwise)"),
+    ),
     request_body(content = JobForm, content_type = "multipart/form-data"),
     responses(
+        (status = 200, description = "The job, which has ended within the time that `Prefer` gives; or that the same request has \
+            made before, as its `Idempotency-Key` says", body = JobView, headers(
+            ("Location" = String, description = "The job's path"),
+            ("ETag" = String, description = "The job's revision, as a weak entity tag"),
+            ("Retry-After" = u64, description = "On a job that has not ended: seconds after which to ask for it"),
+            ("Preference-Applied" = String, description = "For how long the answer was held back at the most"),
+        ), links(
+            ("job" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))),
+            ("result" = (operation_id = "getResult", parameters(("id" = "$response.body#/id")))),
+        )),
         (status = 202, description = "The job, which waits for a worker now", body = JobView, headers(
             ("Location" = String, description = "The job's path"),
             ("ETag" = String, description = "The job's revision, as a weak entity tag"),
             ("Retry-After" = u64, description = "Seconds after which to ask for the job"),
+            ("Preference-Applied" = String, description = "For how long the answer was held back, where it was"),
+        ), links(
+            ("job" = (operation_id = "getJob", parameters(("id" = "$response.body#/id")))),
+            ("losses" = (operation_id = "getLosses", parameters(("id" = "$response.body#/id")))),
+            ("events" = (operation_id = "getEvents", parameters(("id" = "$response.body#/id")))),
+            ("preview" = (operation_id = "getPreview", parameters(("id" = "$response.body#/id")))),
+            ("result" = (operation_id = "getResult", parameters(("id" = "$response.body#/id")))),
+            ("cancel" = (operation_id = "cancelJob", parameters(("id" = "$response.body#/id")))),
+            ("delete" = (operation_id = "deleteJob", parameters(("id" = "$response.body#/id")))),
         )),
         (status = 400, description = "The multipart form is broken",
             body = ProblemDocument, content_type = "application/problem+json"),
@@ -46,7 +74,8 @@ use crate::{
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 415, description = "The request is no multipart form",
             body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "A picture or an option is missing, unknown, or cannot be; `field` says which",
+        (status = 422, description = "A picture or an option is missing, unknown, or cannot be, or the `Idempotency-Key` is none \
+            or came with others before (`idempotency-mismatch`); `field` says which",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 500, description = "The service made a mistake; its log says which.",
             body = ProblemDocument, content_type = "application/problem+json"),
@@ -60,53 +89,26 @@ use crate::{
 pub(crate) async fn submit(
     State(app): State<Shared>,
     Submits(caller): Submits,
+    under: PublicPath,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let intake = Intake::new(&head.headers, body, &app.settings);
-    let id = JobId::new();
-    let blobs = PendingBlobs::new(app.clone(), id);
-    let ordered = async {
-        // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
-        let _room = app.bounds.upload().await?;
-        order::resolve(&app, &caller, id, upload::receive(&app, id, &head.headers, &intake).await?).await
+    let longest = Duration::from_secs(app.settings.sync_seconds);
+    let wait = prefer::wait(request.headers()).map(|wait| wait.min(longest));
+    let Submission { id, job, is_new } = submission::take_in(&app, &caller, &under, request, Fields::default()).await?;
+    let ended = match wait {
+        Some(wait) => rendered::ended_within(&app, caller.client(), id, &under, wait).await?,
+        None => None,
     };
-    match ordered.await {
-        Ok(job) => {
-            let job = RenderedJob::of(enqueue(app, job, blobs).await?)?;
-            let location = path_of(id);
-            let mut response = answer(StatusCode::ACCEPTED, &job);
-            // A path of letters, digits, slashes and hyphens is a header value.
-            let location = HeaderValue::try_from(location).map_err(|error| Problem::internal(&error))?;
-            response.headers_mut().insert(header::LOCATION, location);
-            Ok(response)
-        }
-        Err(problem) => {
-            blobs.discard().await;
-            intake.drain().await;
-            Err(problem)
-        }
+    let mut response = match ended {
+        Some(job) => answer(StatusCode::OK, &job),
+        None if is_new => answer(StatusCode::ACCEPTED, &job),
+        None => answer(StatusCode::OK, &job),
+    };
+    // A path of letters, digits, slashes and hyphens is a header value.
+    let location = HeaderValue::try_from(path_of(id, &under)).map_err(|error| Problem::internal(&error))?;
+    response.headers_mut().insert(header::LOCATION, location);
+    if let Some(wait) = wait {
+        prefer::applied(response.headers_mut(), wait);
     }
-}
-
-/// Puts the job into the queue. A client that goes away meanwhile changes nothing: its job is there with its blobs, or
-/// neither is.
-async fn enqueue(app: Shared, job: NewJob, blobs: PendingBlobs) -> Result<Job, Problem> {
-    let (id, preset) = (job.id, job.recipe.preset);
-    let background = app.background.clone();
-    let submitting = background.spawn(async move {
-        match app.jobs.submit(job, &QueueLimits::of_all(app.settings.max_queued)).await {
-            Ok(submitted) => {
-                blobs.keep();
-                Ok(submitted.into_job())
-            }
-            Err(refusal) => {
-                blobs.discard().await;
-                Err(Problem::from(refusal))
-            }
-        }
-    });
-    let job = submitting.await.map_err(|died| Problem::internal(&died))??;
-    tracing::info!(job = %id, %preset, styles = job.styles.len(), "job submitted");
-    Ok(job)
+    Ok(response)
 }

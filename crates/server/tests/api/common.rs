@@ -8,9 +8,10 @@ use std::{
 };
 
 use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
+use impasto_metrics::Metrics;
 use impasto_picture::{Format, Picture};
 use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Size};
-use impasto_server::{BackboneInfo, Service, Settings, run};
+use impasto_server::{BackboneInfo, LimitSettings, Service, Settings, WebhookSettings, run};
 use reqwest::{
     Client, Response, StatusCode,
     header::HeaderMap,
@@ -22,6 +23,16 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::FaultyBlobs;
+
+/// What the operator has messages signed with: 24 bytes, in Base64.
+pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// What an operator decides.
+struct Rules {
+    settings: Settings,
+    limits: LimitSettings,
+    webhooks: WebhookSettings,
+}
 
 /// A service that runs for the length of a test.
 pub struct Server {
@@ -40,6 +51,24 @@ impl Server {
     }
 
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_by(|rules| change(&mut rules.settings)).await
+    }
+
+    /// With other limits of its clients.
+    pub async fn start_limited(limits: LimitSettings, change: impl FnOnce(&mut Settings)) -> Self {
+        let limited = |rules: &mut Rules| {
+            rules.limits = limits;
+            change(&mut rules.settings);
+        };
+        Self::start_by(limited).await
+    }
+
+    /// With other rules for webhooks than that they may be anywhere.
+    pub async fn start_with_webhooks(change: impl FnOnce(&mut WebhookSettings)) -> Self {
+        Self::start_by(|rules| change(&mut rules.webhooks)).await
+    }
+
+    async fn start_by(change: impl FnOnce(&mut Rules)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
         Self::start_on(folder, blobs, change).await
@@ -48,14 +77,23 @@ impl Server {
     /// With blobs that fail on demand.
     pub async fn start_on_faulty(change: impl FnOnce(&mut Settings)) -> (Self, Arc<FaultyBlobs>) {
         let faulty = FaultyBlobs::new();
-        let server = Self::start_on(tempfile::tempdir().unwrap(), BlobStore::on(faulty.clone()), change).await;
+        let (folder, blobs) = (tempfile::tempdir().unwrap(), BlobStore::on(faulty.clone()));
+        let server = Self::start_on(folder, blobs, |rules| change(&mut rules.settings)).await;
         (server, faulty)
     }
 
-    async fn start_on(folder: TempDir, blobs: BlobStore, change: impl FnOnce(&mut Settings)) -> Self {
+    async fn start_on(folder: TempDir, blobs: BlobStore, change: impl FnOnce(&mut Rules)) -> Self {
         let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
-        let mut settings = Settings::default();
-        change(&mut settings);
+        Self::start_over(folder, jobs, blobs, change).await
+    }
+
+    async fn start_over(folder: TempDir, jobs: JobStore, blobs: BlobStore, change: impl FnOnce(&mut Rules)) -> Self {
+        let mut rules = Rules {
+            settings: Settings::default(),
+            limits: LimitSettings::default(),
+            webhooks: WebhookSettings { allow_http: true, allow_private: true, secret: WEBHOOK_SECRET.to_owned() },
+        };
+        change(&mut rules);
         let backbone = |name: &str, available| BackboneInfo {
             name: name.to_owned(),
             default: available,
@@ -68,9 +106,28 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let precisions = vec![Precision::F32, Precision::Bf16];
-        let service = Service { jobs: jobs.clone(), blobs: blobs.clone(), backbones, precisions, settings };
+        let metrics = Metrics::new("tested").unwrap();
+        let Rules { settings, limits, webhooks } = rules;
+        let (store, pictures) = (jobs.clone(), blobs.clone());
+        let service =
+            Service { jobs: store, blobs: pictures, backbones, precisions, settings, limits, webhooks, metrics };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
+    }
+
+    /// A second service on the same stores.
+    pub async fn beside(&self) -> Self {
+        // The first one's folder is that of both, and outlives them.
+        let jobs = JobStore::open(&self.database()).await.unwrap();
+        Self::start_over(tempfile::tempdir().unwrap(), jobs, self.blobs.clone(), |_| {}).await
+    }
+
+    /// The service once more, after it was stopped: on the same stores.
+    pub async fn restarted(self) -> Self {
+        let Self { shutdown, running, folder, blobs, .. } = self;
+        shutdown.cancel();
+        running.await.unwrap().unwrap();
+        Self::start_on(folder, blobs, |_| {}).await
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -126,6 +183,14 @@ impl Server {
         let claim = self.jobs.claim(&WorkerName("tester".to_owned()), Duration::from_secs(600)).await.unwrap().unwrap();
         self.jobs.begin(&claim.key, &fingerprint()).await.unwrap();
         claim
+    }
+
+    /// Saves the `number`th preview of `claim`.
+    pub async fn save(&self, claim: &Claim, number: u64, picture: &Picture) {
+        let (checkpoint, preview) = (BlobKey::checkpoint(&claim.key, number), BlobKey::preview(&claim.key, number));
+        self.blobs.put(&checkpoint, "a checkpoint".into()).await.unwrap();
+        self.blobs.put(&preview, picture.encode(Format::Png).unwrap().into()).await.unwrap();
+        self.jobs.save_checkpoint(&claim.key, &checkpoint, &preview).await.unwrap();
     }
 
     /// Finishes the job of `claim` with `picture`.

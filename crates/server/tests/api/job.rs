@@ -163,7 +163,7 @@ async fn a_wait_ends_when_the_service_stops() {
     let server = Server::start_with(|settings| settings.shutdown_seconds = 600).await;
     let path = path_of(&server.submitted().await);
     let mut waiting = TcpStream::connect(server.addr).await.unwrap();
-    let request = format!("GET {path}?wait=30 HTTP/1.1\r\nHost: test\r\n\r\n");
+    let request = format!("GET {path}?wait=30 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     waiting.write_all(request.as_bytes()).await.unwrap();
     // A request behind it has been answered, so it has been read.
     assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);

@@ -3,17 +3,31 @@
 mod bombs;
 mod common;
 mod compression;
+mod cross_site;
+mod events;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
 mod forms;
+mod idempotency;
 mod inputs;
 mod job;
+mod keys;
+mod limits;
 mod list;
 mod losses;
 mod openapi;
+mod paint;
+mod peers;
 mod pictures;
+mod prefix;
+#[path = "../../../../tests/common/proxy.rs"]
+mod proxy;
+mod ranges;
 mod refusals;
 mod service;
+mod slow;
 mod storage;
 mod submit;
+mod terms;
 mod uploads;
+mod webhooks;

@@ -1,10 +1,16 @@
 //! The description of the API.
 
+use impasto_jobs::Scope;
 use impasto_recipe::{
     Alpha, BackboneChoice, Colours, Init, Objective, Options, PoolingChoice, Precision, Preset, StyleFit,
 };
 
-use crate::common::Server;
+use reqwest::{Method, StatusCode};
+
+use crate::{
+    common::Server,
+    keys::{key, with},
+};
 
 #[test]
 fn the_file_says_what_the_code_says() {
@@ -31,6 +37,7 @@ fn the_form_has_every_option() {
     let known: Vec<_> = ["content", "style", "mask", "style_mask", "initial", "initial_job"]
         .iter()
         .chain(Options::NAMES)
+        .chain(&["priority", "start_within", "webhook"])
         .copied()
         .collect();
     assert_eq!(fields, known);
@@ -73,5 +80,41 @@ async fn the_page_has_every_endpoint() {
     for operation in operations {
         assert!(page.contains(&format!("<section id=\"{operation}\">")), "{operation}");
         assert!(page.contains(&format!("href=\"#{operation}\"")), "{operation}");
+    }
+}
+
+/// The methods and paths of the endpoints that take a key, and the scope that each names.
+fn keyed() -> Vec<(Method, String, Scope)> {
+    let (mut keyed, mut path, mut method) = (Vec::new(), String::new(), Method::GET);
+    let description = impasto_server::openapi_yaml();
+    let mut lines = description.lines();
+    while let Some(line) = lines.next() {
+        if let Some(name) = line.strip_prefix("  /") {
+            path = format!("/{}", name.trim_end_matches(':')).replace("{id}", "0199a5c0-0000-7000-8000-000000000000");
+        } else if let Some(name @ ("get" | "post" | "delete")) = line.trim().strip_suffix(':') {
+            method = name.to_uppercase().parse().unwrap();
+        } else if line.trim() == "- key:" {
+            let scope = lines.next().unwrap().trim().strip_prefix("- ").unwrap();
+            keyed.push((method.clone(), path.clone(), Scope::ALL.into_iter().find(|s| s.name() == scope).unwrap()));
+        }
+    }
+    keyed
+}
+
+#[tokio::test]
+async fn every_endpoint_takes_the_scope_that_it_names() {
+    let server = Server::start().await;
+    let mut keys = Vec::new();
+    for scope in Scope::ALL {
+        keys.push((scope, key(&server, scope.name(), &[scope]).await));
+    }
+    let keyed = keyed();
+    assert!(keyed.len() >= 14, "{keyed:?}");
+    for (method, path, named) in keyed {
+        for (scope, key) in &keys {
+            let status = with(server.request(method.clone(), &path), key).await.status();
+            let allowed = [named, Scope::Admin].contains(scope);
+            assert_eq!(status != StatusCode::FORBIDDEN, allowed, "{method} {path} with {scope}: {status}");
+        }
     }
 }

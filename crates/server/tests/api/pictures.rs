@@ -110,7 +110,7 @@ async fn the_preview_is_the_one_saved_last() {
         let replaced = server.jobs.save_checkpoint(&claim.key, &checkpoint, &preview).await.unwrap();
         server.blobs.delete(&replaced).await.unwrap();
         let response = server.get(&path).await;
-        assert_eq!(header(response.headers(), "cache-control"), "no-store");
+        assert_eq!(header(response.headers(), "cache-control"), "private, no-cache");
         assert_eq!(header(response.headers(), "content-type"), "image/png");
         assert_eq!(response.bytes().await.unwrap(), saved);
     }

@@ -1,6 +1,7 @@
 //! Jobs that are refused, each with its status, its type of problem and the field at fault; nothing is kept of them.
 
 use impasto_picture::Format;
+use impasto_recipe::Options;
 use reqwest::{
     Method,
     multipart::{Form, Part},
@@ -206,4 +207,14 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, &byte| {
         (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
     })
+}
+
+#[tokio::test]
+async fn a_problem_repeats_little_of_what_was_sent() {
+    let server = Server::start().await;
+    for (name, text) in Options::NAMES.iter().flat_map(|name| [(name, "x".repeat(4000)), (name, "x:,".repeat(1300))]) {
+        let told = problem(server.submit(small_form().text(*name, text)).await, 422, "invalid-option").await;
+        let told = told["detail"].as_str().unwrap();
+        assert!(!told.contains(&"x".repeat(101)) && told.matches("x:,").count() < 40, "{told}");
+    }
 }

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, io::Write};
 use impasto_picture::READABLE_MIME;
 use impasto_recipe::Options;
 use impasto_server::Settings;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, multipart::Form};
 use serde_json::{Value, json};
 
-use crate::common::{Server, header, problem, small_form};
+use crate::common::{Server, file, header, picture, png, problem, small_form};
 
 #[tokio::test]
 async fn the_backbones_are_those_it_was_told_of() {
@@ -28,17 +28,36 @@ async fn pages_load_nothing_from_elsewhere() {
         ("/studio.css", "text/css"),
         ("/docs.css", "text/css"),
         ("/studio.js", "text/javascript"),
+        ("/session.js", "text/javascript"),
     ] {
         let response = server.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert!(header(response.headers(), "content-type").starts_with(kind), "{path}");
         let policy = header(response.headers(), "content-security-policy").to_owned();
-        assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
         let text = response.text().await.unwrap();
         for elsewhere in ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "url(http", "@import"] {
             assert!(!text.contains(elsewhere), "{path} has {elsewhere}");
         }
     }
+}
+
+/// Every script is there that another one asks for: nothing else tells of a file that was forgotten.
+#[tokio::test]
+async fn the_page_has_all_of_its_scripts() {
+    let server = Server::start().await;
+    let (mut waiting, mut seen) = (vec!["studio.js".to_owned()], BTreeSet::new());
+    while let Some(script) = waiting.pop() {
+        if !seen.insert(script.clone()) {
+            continue;
+        }
+        let response = server.get(&format!("/{script}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{script}");
+        let text = response.text().await.unwrap();
+        let imports = text.lines().filter(|line| line.starts_with("import "));
+        waiting.extend(imports.filter_map(|line| Some(line.split_once("'./")?.1.split_once('\'')?.0.to_owned())));
+    }
+    assert!(seen.len() > 5, "{seen:?}");
 }
 
 #[tokio::test]
@@ -53,7 +72,7 @@ async fn the_page_offers_the_files_that_can_be_read() {
 async fn the_page_has_a_control_for_every_option() {
     let server = Server::start().await;
     let page = server.get("/").await.text().await.unwrap();
-    let form = page.split("<form").nth(1).unwrap().split("</form>").next().unwrap();
+    let form = page.split("<form id=\"order\"").nth(1).unwrap().split("</form>").next().unwrap();
     let values = |attribute: &str| -> BTreeSet<&str> {
         let start = format!(" {attribute}=\"");
         let values = form.split(&start).skip(1).filter_map(|rest| rest.split('"').next());
@@ -61,7 +80,8 @@ async fn the_page_has_a_control_for_every_option() {
     };
     let files = ["content", "style", "mask", "style_mask", "initial", "initial_job"];
     assert_eq!(values("data-field"), files.iter().chain(Options::NAMES).copied().collect());
-    // What a control is called is what is sent of it. The files are sent by the script, and so is what to start from.
+    // What a control is called is what is sent of it. The files are sent by the script, and so is what to start from. What a job
+    // is done under (priority, start_within, webhook) is no part of its recipe, and for programs.
     assert_eq!(values("name"), Options::NAMES.iter().copied().filter(|&name| name != "init").collect());
 }
 
@@ -134,6 +154,37 @@ async fn the_numbers_are_of_this_service_alone() {
 }
 
 #[tokio::test]
+async fn refused_uploads_are_counted_by_reason_and_blobs_by_kind() {
+    let server = Server::start().await;
+    let not_a_picture = Form::new().part("content", file(b"text".to_vec())).part("style", file(png(24, 40)));
+    problem(server.submit(not_a_picture).await, 422, "not-a-picture").await;
+    problem(server.submit(Form::new()).await, 422, "missing-file").await;
+    // What is refused elsewhere is no upload.
+    problem(server.get("/v1/jobs?limit=none").await, 422, "invalid-query").await;
+    server.finished(&picture(8, 8)).await;
+    server.submitted().await;
+    let text = server.get("/metrics").await.text().await.unwrap();
+    for line in [
+        r#"impasto_uploads_refused_total{reason="not-a-picture"} 1"#,
+        r#"impasto_uploads_refused_total{reason="missing-file"} 1"#,
+        r#"impasto_build_info{version="tested"} 1"#,
+    ] {
+        assert!(text.lines().any(|given| given == line), "{line}\n\n{text}");
+    }
+    assert!(!text.contains("invalid-query\""), "{text}");
+    let number = |series: &str| -> f64 {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(series)).unwrap_or_else(|| panic!("{series}: {text}"));
+        line.trim().parse().unwrap()
+    };
+    let sent = [png(48, 32), png(24, 40)].map(|file| file.len() as f64).iter().sum::<f64>();
+    assert!(number(r#"impasto_blob_written_bytes_total{kind="input"}"#) >= 2.0 * sent);
+    assert!(number(r#"impasto_blob_written_bytes_total{kind="result"}"#) > 0.0);
+    assert!(number("impasto_queue_oldest_age_seconds") >= 0.0);
+    assert!(number("process_open_fds") > 0.0);
+}
+
+#[tokio::test]
 async fn there_is_nothing_there() {
     let server = Server::start().await;
     for path in ["/nowhere", "/v1", "/v1/jobs/", "/v2/jobs", "/v1/jobs/a/b"] {
@@ -159,13 +210,30 @@ async fn every_answer_has_the_headers_that_protect_it() {
     for path in ["/v1/jobs", "/v1/jobs/abc", "/nowhere", "/", "/metrics"] {
         let response = server.get(path).await;
         let headers = response.headers();
-        assert_eq!(header(headers, "x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(header(headers, "referrer-policy"), "no-referrer", "{path}");
-        assert!(header(headers, "content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(headers, name), value, "{path}");
+        }
+        let policy = header(headers, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert!(header(headers, "permissions-policy").contains("camera=()"), "{path}");
         assert!(!header(headers, "x-request-id").is_empty(), "{path}");
     }
-    let response = server.get_with("/healthz", "x-request-id", "mine").await;
-    assert_eq!(header(response.headers(), "x-request-id"), "mine");
+}
+
+#[tokio::test]
+async fn a_request_is_called_as_its_client_calls_it_if_that_is_short_and_plain() {
+    let server = Server::start().await;
+    let long = "a".repeat(65);
+    for (given, kept) in [("mine-1.2_3", true), (&long[..64], true), (&long, false), ("a b", false), ("\"<b>\"", false)]
+    {
+        let response = server.get_with("/healthz", "x-request-id", given).await;
+        assert_eq!(header(response.headers(), "x-request-id") == given, kept, "{given}");
+    }
 }
 
 fn cors_headers(response: &reqwest::Response) -> Vec<&str> {

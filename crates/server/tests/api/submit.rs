@@ -39,8 +39,9 @@ async fn a_new_job_looks_as_documented() {
         "queue_position": 1, "recipe": job["recipe"], "fingerprint": null,
         "progress": {"stage": 1, "stages": 5, "epoch": 0, "epochs": 64, "fraction": 0.0, "eta_seconds": null, "losses": []},
         "error": null, "revision": job["revision"], "attempt": 0, "cancel_requested": false, "notices": [],
+        "priority": "normal", "start_by": null, "webhook": null,
         "links": {"self": path, "result": format!("{path}/result"), "preview": format!("{path}/preview"),
-            "losses": format!("{path}/losses"), "cancel": format!("{path}/cancel")},
+            "losses": format!("{path}/losses"), "events": format!("{path}/events"), "cancel": format!("{path}/cancel")},
     });
     assert_eq!(job, expected);
     assert_eq!(job["recipe"]["preset"], "paint");

@@ -10,7 +10,7 @@ use crate::common::{Server, png, until};
 
 fn head(length: usize, extra: &str) -> String {
     format!(
-        "POST /v1/jobs HTTP/1.1\r\nHost: test\r\nContent-Type: multipart/form-data; boundary=B\r\n\
+        "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=B\r\n\
          Content-Length: {length}\r\n{extra}\r\n"
     )
 }

@@ -1,0 +1,175 @@
+//! The keys that requests come with. What the job store says of a key counts for a second, so that requests hardly cost it
+//! anything and a key that is revoked is refused within that.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use impasto_jobs::{ApiKey, Client, JobStore, KeyId, StoreError};
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use crate::{
+    app::Shared,
+    credential::Credential,
+    peer::Peer,
+    problem::{Kind, Problem},
+    rates::Rates,
+};
+
+/// For how long an answer of the job store counts.
+const FRESH: Duration = Duration::from_secs(1);
+/// From one note that a key was used to the next.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+/// Keys and sessions that are remembered, those that nobody has among them.
+const MOST: usize = 1 << 14;
+/// Wrong keys from one address in a minute; more are refused unseen. Nobody guesses a key: it is for the job store's sake.
+const WRONG_KEYS_A_MINUTE: u32 = 60;
+
+/// What is known of keys.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    /// Whether there are keys, and when that was asked. Where there are, there always will be.
+    in_use: Mutex<Option<(bool, Instant)>>,
+    found: Cache<Name, (Option<Arc<ApiKey>>, Instant)>,
+    noted: Cache<KeyId, Instant>,
+    wrong: Rates,
+}
+
+/// What a key is looked up by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Key(KeyId),
+    /// The hash of a session's cookie.
+    Session(String),
+}
+
+impl Name {
+    fn of(credential: &Credential) -> Self {
+        match credential {
+            Credential::Key(text) => Self::Key(text.id().clone()),
+            Credential::Session(cookie) => Self::Session(cookie.hash()),
+        }
+    }
+}
+
+impl Default for Keyring {
+    fn default() -> Self {
+        Self {
+            in_use: Mutex::default(),
+            found: Cache::new(MOST),
+            noted: Cache::new(MOST),
+            wrong: Rates::of(WRONG_KEYS_A_MINUTE),
+        }
+    }
+}
+
+impl Keyring {
+    /// Whether a key is needed: one was made once, be it a second ago.
+    pub async fn is_in_use(&self, jobs: &JobStore) -> Result<bool, StoreError> {
+        let known = *self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        match known {
+            Some((true, _)) => Ok(true),
+            Some((false, asked)) if asked.elapsed() < FRESH => Ok(false),
+            _ => {
+                let asked = Instant::now();
+                let in_use = jobs.has_keys().await?;
+                self.note_in_use(in_use, asked);
+                Ok(in_use)
+            }
+        }
+    }
+
+    /// A key was made just now.
+    pub fn has_one_more(&self) {
+        self.note_in_use(true, Instant::now());
+    }
+
+    fn note_in_use(&self, in_use: bool, asked: Instant) {
+        let mut known = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let had = matches!(*known, Some((true, _)));
+        *known = Some((in_use || had, asked));
+    }
+
+    /// A key was revoked just now: what is known of keys and sessions is asked for again.
+    pub fn forget(&self) {
+        self.found.clear();
+    }
+
+    /// The key of this name as it was a while ago.
+    fn known(&self, name: &Name) -> Option<Arc<ApiKey>> {
+        self.found.get(name)?.0
+    }
+
+    async fn find(&self, jobs: &JobStore, name: Name) -> Result<Option<Arc<ApiKey>>, StoreError> {
+        if let Some((key, asked)) = self.found.get(&name)
+            && asked.elapsed() < FRESH
+        {
+            return Ok(key);
+        }
+        let asked = Instant::now();
+        let key = match &name {
+            Name::Key(id) => jobs.find_key(id).await?,
+            Name::Session(hash) => jobs.session_key(hash).await?,
+        };
+        let key = key.map(Arc::new);
+        self.found.insert(name, (key.clone(), asked));
+        Ok(key)
+    }
+}
+
+/// The key that `credential` shows, which has to be one that opens.
+pub(crate) async fn open(app: &Shared, credential: &Credential, peer: &Peer) -> Result<Arc<ApiKey>, Problem> {
+    let stranger = Client::at(peer.address);
+    let name = Name::of(credential);
+    // Who has opened before is let in, whatever else comes from the same address.
+    let is_known = app.keyring.known(&name).is_some_and(|key| opens(&key, credential));
+    if let Some(wait) = app.keyring.wrong.spent(&stranger).filter(|_| !is_known) {
+        return Err(too_many(wait));
+    }
+    let found = app.keyring.find(&app.jobs, name).await?;
+    let Some(key) = found.filter(|key| opens(key, credential)) else {
+        let wait = app.keyring.wrong.take(&stranger).and_then(|rate| rate.wait);
+        return Err(wait.map_or_else(|| unknown(credential), too_many));
+    };
+    note_use(app, &key.id);
+    Ok(key)
+}
+
+/// Whether `key`, which was looked up by the name of `credential`, opens to it.
+fn opens(key: &ApiKey, credential: &Credential) -> bool {
+    match credential {
+        Credential::Key(text) => key.opens_to(text),
+        // The hash of all of the cookie is its name.
+        Credential::Session(_) => key.revoked_at.is_none(),
+    }
+}
+
+fn unknown(credential: &Credential) -> Problem {
+    let why = match credential {
+        Credential::Key(_) => "there is no such key, or it was revoked",
+        Credential::Session(_) => "the session is over, or its key was revoked: log in again",
+    };
+    Problem::new(Kind::UnknownKey, why)
+}
+
+fn too_many(wait: Duration) -> Problem {
+    let why = "too many wrong keys came from this address; try again later";
+    Problem::new(Kind::TooManyRequests, why).retry_after(wait.as_secs() + 1)
+}
+
+/// Writes down that the key was used, now and then, and lets no request wait for it.
+fn note_use(app: &Shared, id: &KeyId) {
+    let noted = &app.keyring.noted;
+    if noted.get(id).is_some_and(|at| at.elapsed() < NOTE_EVERY) {
+        return;
+    }
+    noted.insert(id.clone(), Instant::now());
+    let (app, id) = (app.clone(), id.clone());
+    app.background.clone().spawn(async move {
+        if let Err(error) = app.jobs.touch_key(&id).await {
+            tracing::warn!(key = %id, "could not write down that the key was used: {error}");
+        }
+    });
+}

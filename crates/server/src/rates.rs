@@ -1,0 +1,137 @@
+//! How often a client may do something. What is known of clients is bounded: of those that come seldom it is forgotten first.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+use impasto_jobs::Client;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+/// Clients that are remembered.
+const MOST_CLIENTS: usize = 1 << 16;
+
+/// The minute that rates are given for.
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
+
+/// What each client may do so often a minute: all of it at once, if it likes, and then as it comes back bit by bit.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    quota: Option<Quota>,
+    clients: Cache<Client, Arc<Tokens>>,
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+
+#[derive(Debug)]
+struct Tokens {
+    limiter: Limiter,
+    /// There are none before.
+    spent_until: Mutex<Option<Instant>>,
+}
+
+/// Where a client stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// Times a minute that are allowed.
+    pub limit: u32,
+    /// Times that are left.
+    pub left: u32,
+    /// Until all of them are there again.
+    pub full_in: Duration,
+    /// After how long it is allowed again; `None` if it was allowed now.
+    pub wait: Option<Duration>,
+}
+
+impl Rates {
+    /// `a_minute` times a minute; 0 sets no limit.
+    pub fn of(a_minute: u32) -> Self {
+        Self { quota: NonZeroU32::new(a_minute).map(Quota::per_minute), clients: Cache::new(MOST_CLIENTS) }
+    }
+
+    /// Counts once for `client`, if it may; `None` where there is no limit.
+    pub fn take(&self, client: &Client) -> Option<Rate> {
+        let quota = self.quota?;
+        let tokens = self.clients.get(client).unwrap_or_else(|| {
+            let tokens = Arc::new(Tokens::new(quota));
+            self.clients.insert(client.clone(), tokens.clone());
+            tokens
+        });
+        Some(tokens.take(quota))
+    }
+
+    /// For how long `client` may not, as it was told before; `None` if it may, or has not asked.
+    pub fn spent(&self, client: &Client) -> Option<Duration> {
+        let until = self.clients.get(client)?.spent_until()?;
+        let wait = until.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some(wait)
+    }
+}
+
+impl Tokens {
+    fn new(quota: Quota) -> Self {
+        Self { limiter: RateLimiter::direct(quota).with_middleware(), spent_until: Mutex::default() }
+    }
+
+    fn spent_until(&self) -> Option<Instant> {
+        // No code that holds the lock panics.
+        *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, quota: Quota) -> Rate {
+        let limit = quota.burst_size().get();
+        let (left, wait) = match self.limiter.check() {
+            Ok(state) => (state.remaining_burst_capacity(), None),
+            Err(until) => (0, Some(until.wait_time_from(DefaultClock::default().now()))),
+        };
+        if let Some(wait) = wait {
+            *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + wait);
+        }
+        Rate { limit, left, full_in: quota.replenish_interval() * (limit - left), wait }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn client(number: u32) -> Client {
+        Client::at(Ipv4Addr::from(number).into())
+    }
+
+    #[test]
+    fn a_client_that_has_spent_its_minute_waits_and_no_other() {
+        let rates = Rates::of(3);
+        let taken: Vec<_> = (0..3).map(|_| rates.take(&client(1)).unwrap()).collect();
+        assert_eq!(
+            taken.iter().map(|rate| (rate.left, rate.wait)).collect::<Vec<_>>(),
+            [(2, None), (1, None), (0, None)]
+        );
+        assert_eq!(taken[2].full_in, WINDOW);
+        assert_eq!(rates.spent(&client(1)), None);
+        let refused = rates.take(&client(1)).unwrap();
+        assert!(refused.wait.is_some_and(|wait| !wait.is_zero() && wait <= WINDOW / 3));
+        assert!(rates.spent(&client(1)).is_some());
+        assert_eq!(rates.take(&client(2)).unwrap().left, 2);
+        assert_eq!(Rates::of(0).take(&client(1)), None);
+    }
+
+    #[test]
+    fn it_remembers_no_more_clients_than_it_has_room_for() {
+        let rates = Rates::of(3);
+        for number in 0..2 * MOST_CLIENTS as u32 {
+            rates.take(&client(number));
+        }
+        assert!(rates.clients.len() <= MOST_CLIENTS);
+    }
+}

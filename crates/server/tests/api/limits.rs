@@ -1,0 +1,88 @@
+//! What one client may have.
+
+use impasto_jobs::{Client, Scope};
+use impasto_server::LimitSettings;
+use reqwest::{
+    Method, StatusCode,
+    multipart::{Form, Part},
+};
+
+use crate::{
+    common::{Server, file, header, png, problem, small_form, until},
+    keys::{key, with},
+};
+
+const NONE: LimitSettings = LimitSettings { requests_a_minute: 0, most_queued: 0, bytes_a_day: 0 };
+
+#[tokio::test]
+async fn a_client_asks_so_often_and_no_more() {
+    let server = Server::start_limited(LimitSettings { requests_a_minute: 3, ..NONE }, |_| {}).await;
+    for left in [2, 1, 0] {
+        let response = server.get("/v1/jobs").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(header(response.headers(), "ratelimit-policy"), r#""requests";q=3;w=60"#);
+        let given = header(response.headers(), "ratelimit");
+        assert!(given.starts_with(&format!(r#""requests";r={left};t="#)), "{given}");
+    }
+    let refused = server.get("/v1/jobs").await;
+    let wait: u64 = header(refused.headers(), "retry-after").parse().unwrap();
+    assert!((1..=21).contains(&wait), "{wait}");
+    assert!(header(refused.headers(), "ratelimit").starts_with(r#""requests";r=0;"#));
+    problem(refused, 429, "too-many-requests").await;
+    for path in ["/healthz", "/readyz", "/", "/docs"] {
+        let response = server.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert!(!response.headers().contains_key("ratelimit"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_key_counts_for_itself() {
+    let server = Server::start_limited(LimitSettings { requests_a_minute: 1, ..NONE }, |_| {}).await;
+    let keys = [key(&server, "a", &[Scope::Read]).await, key(&server, "b", &[Scope::Read]).await];
+    let ask = |key| with(server.request(Method::GET, "/v1/jobs"), key);
+    for key in &keys {
+        assert_eq!(ask(key).await.status(), StatusCode::OK);
+        problem(ask(key).await, 429, "too-many-requests").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_so_many_jobs_waiting_and_no_more() {
+    let server = Server::start_limited(LimitSettings { most_queued: 1, ..NONE }, |_| {}).await;
+    let keys = [key(&server, "a", &[Scope::Submit]).await, key(&server, "b", &[Scope::Submit]).await];
+    let send = |key| with(server.request(Method::POST, "/v1/jobs").multipart(small_form()), key);
+    for key in &keys {
+        assert_eq!(send(key).await.status(), StatusCode::ACCEPTED);
+        let refused = send(key).await;
+        assert!(refused.headers().contains_key("retry-after"));
+        problem(refused, 429, "quota").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_uploads_so_much_a_day_and_no_more() {
+    const DAY: u64 = 100_000;
+    let server = Server::start_limited(LimitSettings { bytes_a_day: DAY, ..NONE }, |_| {}).await;
+    let client = Client::at(server.addr.ip());
+    let refused = server.submit(Form::new().part("content", file(png(8, 8))).part("nonsense", Part::text("x"))).await;
+    problem(refused, 422, "unknown-field").await;
+    let counted = async || server.jobs.uploaded_today(&client).await.unwrap();
+    while counted().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(counted().await < 10_000, "a refused form counts, for what it was");
+
+    assert_eq!(server.submit(small_form()).await.status(), StatusCode::ACCEPTED);
+    let large = Form::new().part("content", file(vec![0; 200_000])).part("style", file(png(8, 8)));
+    let refused = server.submit(large).await;
+    assert!(header(refused.headers(), "retry-after").parse::<u64>().unwrap() <= 86_400);
+    problem(refused, 429, "quota").await;
+    until(|| !server.stored_files().iter().any(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 50_000)))
+        .await;
+    while counted().await < DAY {
+        tokio::task::yield_now().await;
+    }
+    problem(server.submit(small_form()).await, 429, "quota").await;
+    assert_eq!(server.get("/v1/jobs").await.status(), StatusCode::OK, "looking is free");
+}
