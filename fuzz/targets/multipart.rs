@@ -8,7 +8,8 @@ use std::{
 };
 
 use impasto_jobs::{BlobStore, JobStore};
-use impasto_server::{Service, Settings, run};
+use impasto_metrics::Metrics;
+use impasto_server::{LimitSettings, Service, Settings, WebhookSettings, run};
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
@@ -45,7 +46,17 @@ static SERVED: LazyLock<Mutex<Served>> = LazyLock::new(|| {
         let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
         let settings = Settings { max_queued: 0, max_pixels: 1 << 18, ..Settings::default() };
         let blobs = BlobStore::on(Arc::new(InMemory::new()));
-        let service = Service { jobs, blobs, backbones: Vec::new(), precisions: Vec::new(), settings };
+        let service = Service {
+            jobs,
+            blobs,
+            backbones: Vec::new(),
+            precisions: Vec::new(),
+            settings,
+            webhooks: WebhookSettings::default(),
+            // Nobody is asked to come later.
+            limits: LimitSettings { requests_a_minute: 0, most_queued: 0, bytes_a_day: 0 },
+            metrics: Metrics::new("0").unwrap(),
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         tokio::spawn(run(listener, service, CancellationToken::new()));

@@ -11,6 +11,7 @@ use axum::{
     },
 };
 use futures::{StreamExt, stream};
+use utoipa::ToSchema;
 
 use super::id::Id;
 use crate::{
@@ -32,6 +33,19 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long a stream may last. The client comes back for the rest, if it still may: its key may have been revoked.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// One event.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes responses to OpenAPI")]
+struct ToldEvent {
+    /// What it tells of: `state`, `losses` or `preview`.
+    #[schema(pattern = "^(state|losses|preview)$")]
+    event: String,
+    /// What to send as `Last-Event-ID` to hear what comes after it.
+    id: String,
+    /// The news, in JSON.
+    data: String,
+}
+
 /// Follow a job as server-sent events
 ///
 /// `state` is the job as `GET /v1/jobs/{id}` shows it, but with no losses in it; `losses` has the progress entries that are new;
@@ -48,11 +62,11 @@ const LONGEST: Duration = Duration::from_secs(600);
     operation_id = "getEvents",
     params(
         ("id" = String, Path, format = Uuid, description = "The job"),
-        ("Last-Event-ID" = Option<String>, Header, nullable = false, pattern = "^[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+$",
+        ("Last-Event-ID" = Option<String>, Header, nullable = false, pattern = "^([0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+)?$",
             description = "The id of the last event that the client has heard: only what came after it is told"),
     ),
     responses(
-        (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events", body = inline(ToldEvent), content_type = "text/event-stream"),
         (status = 204, description = "The job has ended, and the client has heard it all"),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),

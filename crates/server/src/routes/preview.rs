@@ -37,7 +37,7 @@ const TRIES: usize = 3;
     operation_id = "getPreview",
     params(
         ("id" = String, Path, format = Uuid, description = "The job"),
-        ("v" = Option<u64>, Query, description = "The number of the preview, for caches: whatever it is, the last one is sent"),
+        ("v" = Option<String>, Query, nullable = false, description = "The number of the preview, for caches: whatever it is, the last one is sent"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
         ("Range" = Option<String>, Header, nullable = false, example = "bytes=1000-",
             description = "The bytes that the client would have; several ranges count as none"),
