@@ -111,7 +111,7 @@ def main():
     arguments.add_argument("--format", default="png", choices=["png", "png16", "jpeg", "webp", "tiff"])
     arguments.add_argument("content", type=pathlib.Path)
     arguments.add_argument("styles_and_options", nargs="+", metavar="style | NAME=VALUE")
-    given = arguments.parse_args()
+    given = arguments.parse_intermixed_args()
     options = [tuple(text.split("=", 1)) for text in given.styles_and_options if "=" in text]
     styles = [pathlib.Path(text) for text in given.styles_and_options if "=" not in text]
 

@@ -189,7 +189,7 @@ impl Log {
 /// Does `arguments` of `impasto keys` for the service on `data`, and returns what it prints.
 pub fn keys(data: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_impasto"));
-    command.arg("keys").args(arguments).arg("--data").arg(data).current_dir(data).stdin(Stdio::null());
+    command.args(["keys", "--data"]).arg(data).args(arguments).current_dir(data).stdin(Stdio::null());
     let done = command.output().expect("it starts");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).expect("a key is text").trim_end().to_owned()

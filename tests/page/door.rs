@@ -39,7 +39,9 @@ async fn people_log_in_paint_and_log_out() {
 
     log_in(&browser, "impasto_no").await;
     browser.when("!document.querySelector('#key-fault').hidden").await;
-    let wrong = format!("{}x", &key[..key.len() - 1]);
+    let [_, id, secret] = key.splitn(3, '_').collect::<Vec<_>>()[..] else { panic!("a key has three parts") };
+    let other = if secret.starts_with('A') { 'B' } else { 'A' };
+    let wrong = format!("impasto_{id}_{other}{}", &secret[1..]);
     browser.value_of("document.querySelector('#key').value = ''").await;
     log_in(&browser, &wrong).await;
     browser.when("document.querySelector('#key-fault').textContent.includes('no such key')").await;

@@ -159,7 +159,7 @@ impl Browser {
             return;
         }
         let height = self.value_of("document.documentElement.scrollHeight").await;
-        let width = self.value_of("document.documentElement.clientWidth").await;
+        let width = self.value_of("innerWidth").await;
         let whole = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
         let shot =
             self.command_browser("Page.captureScreenshot", json!({"captureBeyondViewport": true, "clip": whole})).await;
