@@ -58,6 +58,11 @@ impl Service {
             .args(["serve", "--addr", "127.0.0.1:0", "--role", role, "--data"])
             .arg(data.path().join("data"))
             .current_dir(data.path())
+            // All of its clients come from one address.
+            .envs(
+                ["REQUESTS_A_MINUTE", "MOST_QUEUED", "BYTES_A_DAY"]
+                    .map(|name| (format!("IMPASTO__LIMITS__{name}"), "0")),
+            )
             .stdout(Stdio::piped())
             .stderr(fs::File::create(data.path().join("log"))?)
             .spawn()

@@ -46,10 +46,10 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct ConfigurationArguments {
     /// The configuration file [default: config/impasto.toml, where it is there].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// The folder of the job database and the pictures (store.data).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 }
 

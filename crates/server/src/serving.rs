@@ -8,7 +8,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use impasto_jobs::Client;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::AbortHandle,
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +48,7 @@ pub(crate) async fn serve(
             places.try_take(&Client::at(address.ip()))
         };
         let Some(place) = place else {
-            reserve.turn_away(stream, address, &graceful);
+            reserve.turn_away(stream, address, &graceful).await;
             continue;
         };
         let answering = connection::answer(stream, address, usual.clone(), graceful.watcher());
@@ -63,19 +63,21 @@ pub(crate) async fn serve(
 
 /// The connections above the bound, the oldest first.
 #[derive(Debug, Default)]
-struct Reserve(VecDeque<AbortHandle>);
+struct Reserve(VecDeque<JoinHandle<()>>);
 
 impl Reserve {
-    fn turn_away(&mut self, stream: TcpStream, address: SocketAddr, graceful: &GracefulShutdown) {
+    async fn turn_away(&mut self, stream: TcpStream, address: SocketAddr, graceful: &GracefulShutdown) {
         self.0.retain(|connection| !connection.is_finished());
         if self.0.len() >= RESERVE
             && let Some(oldest) = self.0.pop_front()
         {
             oldest.abort();
+            // It is closed before the next one is accepted: they never are more than there may be files.
+            _ = oldest.await;
         }
         let handling = Handling { router: while_full(), patience: Patience::SHORT, is_kept: false };
         let answering = connection::answer(stream, address, handling, graceful.watcher());
-        self.0.push_back(tokio::spawn(answering).abort_handle());
+        self.0.push_back(tokio::spawn(answering));
     }
 }
 
