@@ -183,7 +183,8 @@ impl JobStore {
         self.database.touch_key(id).await
     }
 
-    /// Begins a session of the key `key`, whose cookie has the SHA-256 `hash`, until `expires_at`; forgets those that are over.
+    /// Begins a session of the key `key`, whose cookie has the SHA-256 `hash`, until `expires_at`; forgets those that are over,
+    /// and of the key's others all but the latest hundred.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,11 +200,11 @@ impl JobStore {
         self.database.session_key(hash).await
     }
 
-    /// Ends a session; one that is over is fine.
+    /// Ends a session; returns whether there was one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_session(&self, hash: &str) -> Result<(), StoreError> {
+    pub async fn end_session(&self, hash: &str) -> Result<bool, StoreError> {
         self.database.end_session(hash).await
     }
 
