@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::{
     ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Idempotency, Job, JobError,
     JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
-    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
+    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite, sweep::Finished,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -267,13 +267,9 @@ impl JobStore {
 
 /// What the sweeper asks.
 impl JobStore {
-    /// The jobs in one of `statuses` that came to their end before `before`, or ever; the one that ended first comes first.
-    pub(crate) async fn finished(
-        &self,
-        statuses: &[Status],
-        before: Option<Timestamp>,
-    ) -> Result<Vec<JobId>, StoreError> {
-        self.database.finished(statuses, before).await
+    /// Every job that came to its end; the one that ended last comes first.
+    pub(crate) async fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+        self.database.finished().await
     }
 
     /// Every blob that any job names.
