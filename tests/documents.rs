@@ -7,6 +7,20 @@ fn quoted(document: &str) -> impl Iterator<Item = &str> {
     document.split('`').skip(1).step_by(2)
 }
 
+/// A file of the repository.
+fn repository(name: &str) -> String {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name} cannot be read: {error}"))
+}
+
+#[test]
+fn the_check_of_a_webhooks_signature_is_the_same_wherever_it_stands() {
+    // The service's own pages show this file, and another test runs it.
+    let check = repository("crates/server/docs/verify_webhook.py");
+    let block = format!("```python\n{check}```");
+    assert!(repository("docs/clients.md").contains(&block), "docs/clients.md has another check than {check}");
+}
+
 #[test]
 fn every_file_and_test_that_security_md_names_is_there() {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));

@@ -200,10 +200,13 @@ fn address_in(log: &str) -> String {
     rest.split("/metrics").next().expect("there is a first part").to_owned()
 }
 
-/// Runs promtool on files of the repository; `None` where there is none.
+/// Runs promtool on files of the repository; `None` where there is none, which fails the test where `CI` is set.
 fn promtool(arguments: &[&str]) -> Option<(bool, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../monitoring");
-    let ran = Command::new("promtool").args(arguments).current_dir(folder).output().ok()?;
+    let Ok(ran) = Command::new("promtool").args(arguments).current_dir(folder).output() else {
+        assert!(std::env::var_os("CI").is_none(), "the rules and the dashboard need promtool");
+        return None;
+    };
     let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     Some((ran.status.success(), said))
 }

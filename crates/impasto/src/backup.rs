@@ -26,5 +26,5 @@ pub fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
 }
 
 fn places_of(store: &StoreSettings) -> Places {
-    Places { database: store.database(), blobs: store.blobs() }
+    Places { folder: store.data.clone(), database: store.database(), blobs: store.blobs() }
 }

@@ -179,6 +179,7 @@ pub enum KeysAction {
     /// Revoke a key: it opens nothing any more, within a second.
     Revoke {
         /// What people call it, or its id.
+        #[arg(value_name = "NAME-OR-ID")]
         name: String,
     },
 }

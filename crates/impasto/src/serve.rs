@@ -3,7 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use anyhow::Context;
-use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept};
+use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
 use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
 use impasto_server::{Exposition, Service, run_metrics};
@@ -108,6 +108,7 @@ async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &Cancellat
 /// Opens the job store and the blob store, making their folder.
 pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(JobStore, BlobStore)> {
     let jobs = open_jobs(configuration).await?;
+    no_longer_a_copy(&configuration.store.data)?;
     let blobs = BlobStore::local(&configuration.store.blobs())?;
     Ok((jobs, blobs))
 }

@@ -4,6 +4,9 @@
 //! one that is there is the right one; one that is gone was replaced by the next checkpoint or preview, or its job was deleted.
 //! Then the database is copied anew, and what it names besides: hardly anything, so that the next look finds all of it. What is
 //! missing after that, if anything, is what its jobs do without. The copy gets its name last.
+//!
+//! The folder is marked as one of copies before anything else is done in it. Where there is no mark and something else, nothing
+//! is done: what a copy writes over and removes would be a service's own, or somebody else's.
 
 use std::{
     collections::HashSet,
@@ -17,12 +20,21 @@ use crate::{
     sqlite::{blobs_named_in, copy_database},
 };
 
+/// The file that marks a folder of copies.
+const MARK: &str = "IMPASTO-BACKUP";
+/// What it says to people.
+const MARKED: &str =
+    "A copy made by `impasto backup`. The next one writes over it, and removes what it does not need.\n";
+
 /// Looks at the database at the most. A second is enough unless checkpoints follow each other as fast as they can be copied.
 const MOST_LOOKS: u32 = 8;
 
 /// Why there is no copy. What was there of an earlier one is as it was, but for blobs that came on top.
 #[derive(Debug, thiserror::Error)]
 pub enum BackUpError {
+    /// The folder for the copy holds something else, which was left as it is.
+    #[error("{} is not empty and holds no back-up of impasto (there is no file {MARK} in it). Name a new folder or an empty one", .0.display())]
+    NotOurs(PathBuf),
     /// The database could not be copied.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -50,6 +62,8 @@ pub struct BackedUp {
 /// Where a service keeps everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
+    /// The folder that the others lie in.
+    pub folder: PathBuf,
     /// The file of the job database.
     pub database: PathBuf,
     /// The folder of the blobs.
@@ -62,6 +76,7 @@ pub struct Places {
 /// # Errors
 /// [`BackUpError`] says which.
 pub async fn back_up(from: &Places, to: &Places) -> Result<BackedUp, BackUpError> {
+    mark(&to.folder)?;
     let draft = to.database.with_extension("unfinished");
     make_folder(&to.blobs)?;
     let (mut backed_up, mut named) = (BackedUp::default(), HashSet::new());
@@ -79,6 +94,32 @@ pub async fn back_up(from: &Places, to: &Places) -> Result<BackedUp, BackUpError
     let to = to.clone();
     beside("finish the copy", move || finish(&draft, &to, &named)).await?;
     Ok(backed_up)
+}
+
+/// Makes the folder one of copies, unless it is one or holds something else.
+fn mark(folder: &Path) -> Result<(), BackUpError> {
+    make_folder(folder)?;
+    let file = folder.join(MARK);
+    let look = cannot(format!("look into {}", folder.display()));
+    let (is_marked, mut others) = match (file.try_exists(), fs::read_dir(folder)) {
+        (Ok(is_marked), Ok(others)) => (is_marked, others),
+        (Err(cause), _) | (_, Err(cause)) => return Err(look(cause)),
+    };
+    if is_marked {
+        return Ok(());
+    }
+    if others.next().is_some() {
+        return Err(BackUpError::NotOurs(folder.into()));
+    }
+    fs::write(&file, MARKED).map_err(cannot(format!("write {}", file.display())))
+}
+
+/// Takes the mark off a folder that a service works in from now on, such as a copy that was put in the place of what is lost.
+///
+/// # Errors
+/// When the mark is there and stays.
+pub fn no_longer_a_copy(folder: &Path) -> Result<(), BackUpError> {
+    remove_if_there(&folder.join(MARK))
 }
 
 /// Does `work` on a thread that may wait for the disk.
@@ -126,7 +167,7 @@ fn link_or_copy(source: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// Gives the copy its name, and removes what it no longer needs.
-fn finish(draft: &Path, Places { database, blobs }: &Places, named: &HashSet<BlobKey>) -> Result<(), BackUpError> {
+fn finish(draft: &Path, Places { database, blobs, .. }: &Places, named: &HashSet<BlobKey>) -> Result<(), BackUpError> {
     let doing = format!("write {}", database.display());
     let written = fs::File::open(draft).and_then(|file| file.sync_all()).and_then(|()| fs::rename(draft, database));
     written.map_err(cannot(doing))?;

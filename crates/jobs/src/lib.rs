@@ -29,7 +29,7 @@ mod traffic;
 mod worker_locks;
 
 pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope, UnusableNameError};
-pub use back_up::{BackUpError, BackedUp, Places, back_up};
+pub use back_up::{BackUpError, BackedUp, Places, back_up, no_longer_a_copy};
 pub use blobs::{BlobError, BlobStore, Upload};
 pub use claim::{Blame, Claim, ClaimKey, Lease, Standing, WorkerName};
 pub use client::{Client, Sight};

@@ -167,7 +167,7 @@ fn orientations_in_odd_places_are_followed() {
     files.push(("a JPEG with its EXIF later".to_owned(), late));
 
     let png = with_exif(&cells, Format::Png, Vec::new());
-    let digits: String = prefixed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex::encode(&prefixed);
     let text = format!("\nexif\n    {}\n{}\n{}\n", prefixed.len(), &digits[..72], &digits[72..]).into_bytes();
     let compressed = {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());

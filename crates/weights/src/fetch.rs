@@ -171,6 +171,6 @@ fn check_checksum(fetched: &Path, alive: &dyn Fn()) -> Result<(), Flaw> {
             read => hasher.update(&part[..read]),
         }
     }
-    let have: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let have = hex::encode(hasher.finalize());
     if have.eq_ignore_ascii_case(&name) { Ok(()) } else { Err(Flaw::WrongChecksum { have, want: name }) }
 }

@@ -108,7 +108,7 @@ pub(crate) fn read(
         tensors.push(Tensor { name, shape, dtype: format.name() });
         values.push(numbers);
     }
-    let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(hasher.finalize());
 
     let mut values = values.into_iter();
     let mut next = || values.next().unwrap_or_default();

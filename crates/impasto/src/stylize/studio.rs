@@ -187,7 +187,7 @@ impl<'a> Studio<'a> {
         }
         let mut label = files.digest();
         label.update(serde_json::to_vec(&recipe)?);
-        let label = label.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let label = hex::encode(label.finalize());
         Ok((recipe, subject, label))
     }
 }

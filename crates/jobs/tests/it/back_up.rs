@@ -1,14 +1,16 @@
 //! Copies of both stores, made while they are in use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use impasto_jobs::{BackUpError, BlobKey, BlobStore, JobQuery, JobStore, NewJob, Places, Sight, back_up};
+use impasto_jobs::{
+    BackUpError, BlobKey, BlobStore, JobQuery, JobStore, NewJob, Places, Sight, back_up, no_longer_a_copy,
+};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, new_job, succeed, worker};
 
 fn places_in(folder: &Path, database: &str) -> Places {
-    Places { database: folder.join(database), blobs: folder.join("blobs") }
+    Places { folder: folder.into(), database: folder.join(database), blobs: folder.join("blobs") }
 }
 
 /// Every blob that a new job names.
@@ -111,6 +113,50 @@ async fn a_later_copy_in_the_same_folder_takes_what_is_new_and_forgets_what_is_g
     blobs.delete(&[content]).await.unwrap();
     std::fs::remove_file(kept).unwrap();
     assert_eq!(back_up(&from, &to).await.unwrap().missing, 1);
+}
+
+/// Every file in the folder, and what is in it.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut contents = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents.extend(self::contents(&path));
+        } else {
+            contents.push((path.clone(), std::fs::read(path).unwrap()));
+        }
+    }
+    contents.sort();
+    contents
+}
+
+#[tokio::test]
+async fn a_folder_that_holds_something_else_is_left_as_it_is() {
+    let (test, other) = (TestStore::new().await, TestStore::new().await);
+    let from = places_in(test.folder.path(), "jobs.db");
+    // Another service's own.
+    let to = places_in(other.folder.path(), "jobs.db");
+    let job = new_job();
+    write(&BlobStore::local(&to.blobs).unwrap(), &inputs_of(&job)).await;
+    other.store.submit(job, NO_LIMIT).await.unwrap();
+    let before = contents(&to.folder);
+    let refused = back_up(&from, &to).await.unwrap_err();
+    assert!(matches!(&refused, BackUpError::NotOurs(folder) if *folder == to.folder), "{refused}");
+    assert_eq!(contents(&to.folder), before);
+
+    let folder = test.folder.path().join("photographs");
+    std::fs::create_dir_all(folder.join("blobs")).unwrap();
+    std::fs::write(folder.join("blobs/aunt.jpg"), "a picture").unwrap();
+    let refused = back_up(&from, &places_in(&folder, "impasto.db")).await.unwrap_err().to_string();
+    assert!(refused.contains("photographs") && refused.contains("IMPASTO-BACKUP"), "{refused}");
+    assert_eq!(contents(&folder), [(folder.join("blobs/aunt.jpg"), b"a picture".to_vec())]);
+
+    // One that a service was started on is no copy any more.
+    let copy = places_in(&test.folder.path().join("copy"), "impasto.db");
+    back_up(&from, &copy).await.unwrap();
+    no_longer_a_copy(&copy.folder).unwrap();
+    no_longer_a_copy(&copy.folder).unwrap();
+    assert!(matches!(back_up(&from, &copy).await, Err(BackUpError::NotOurs(_))));
 }
 
 #[tokio::test]

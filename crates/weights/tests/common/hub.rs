@@ -130,5 +130,5 @@ fn read_request(connection: &TcpStream) -> std::io::Result<Request> {
 }
 
 pub fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
