@@ -54,9 +54,10 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
             Role::All | Role::Api => Exposition::of_service(metrics.clone(), jobs.clone(), blobs.clone()),
         };
         let until = shutdown.clone();
-        parts.spawn(
-            async move { run_metrics(listener, exposition, until).await.context("the metrics' address failed") },
-        );
+        parts.spawn(async move {
+            run_metrics(listener, exposition, until).await;
+            Ok(())
+        });
     }
     parts.spawn(folding(metrics.clone(), shutdown.clone()));
     if arguments.role != Role::Worker {

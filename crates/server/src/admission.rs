@@ -2,7 +2,6 @@
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,14 +12,11 @@ use crate::{
     caller::Caller,
     peer::Peer,
     problem::{Kind, Problem},
-    rates::{Rate, WINDOW},
+    rate_limit::{self, Left, Limit},
+    rates::Rate,
     request_log::Signature,
     routes::{self, Access},
 };
-
-/// Says what a client may do a minute, and what it has left of it (draft-ietf-httpapi-ratelimit-headers).
-pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Lets a request by that shows a key, where it needs one, and whose client has not asked too often. What there is no route
 /// for needs neither.
@@ -30,10 +26,11 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let access = route.map_or(Access::Free, |route| routes::access(route.as_str()));
+    let access = route.as_ref().map_or(Access::Free, |route| routes::access(route.as_str()));
     if access == Access::Free {
         return next.run(request).await;
     }
+    let submits = route.is_some_and(|route| routes::takes_pictures(request.method(), route.as_str()));
     let peer = Peer::of(request.extensions());
     let caller = Caller::identify(&app, request.headers(), &peer).await;
     let client = caller.as_ref().map_or_else(|_| Client::at(peer.address), |caller| caller.client().clone());
@@ -51,9 +48,14 @@ pub(crate) async fn admit(
             next.run(request).await
         }
     };
-    if let Some(rate) = rate {
-        tell(&rate, response.headers_mut());
+    let requests = rate.as_ref().map(Left::from);
+    let used_up = response.extensions().get::<Left>().copied();
+    let left: Vec<_> = requests.into_iter().chain(used_up).collect();
+    let mut limits: Vec<_> = requests.iter().map(|left| left.limit).collect();
+    if submits {
+        limits.extend(Limit::of_submissions(&app.limits));
     }
+    rate_limit::tell(response.headers_mut(), &limits, &left);
     response
 }
 
@@ -61,15 +63,4 @@ fn refusal(rate: &Rate) -> Option<Problem> {
     let wait = rate.wait?;
     let why = format!("there may be {} requests a minute; wait as long as Retry-After says", rate.limit);
     Some(Problem::new(Kind::TooManyRequests, why).retry_after(wait.as_secs() + 1))
-}
-
-fn tell(rate: &Rate, headers: &mut HeaderMap) {
-    let policy = format!("\"requests\";q={};w={}", rate.limit, WINDOW.as_secs());
-    let left = format!("\"requests\";r={};t={}", rate.left, rate.full_in.as_secs_f64().ceil() as u64);
-    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
-        // Digits and plain letters are a header value.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
 }

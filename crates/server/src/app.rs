@@ -17,6 +17,7 @@ use crate::{
     keyring::Keyring,
     layers,
     new_losses::NewLosses,
+    pace::Patience,
     peer::TrustedProxies,
     problem::Problem,
     public_path::{self, PublicPath},
@@ -24,7 +25,8 @@ use crate::{
     rates::Rates,
     readiness::Readiness,
     rendered::RenderedJobs,
-    routes, serving,
+    routes,
+    serving::{self, Serving},
     watcher::{self, Watcher},
     webhooks::{self, Webhooks},
 };
@@ -152,7 +154,14 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     app.background.spawn(watcher::watch(app.clone()));
     app.background.spawn(webhooks::deliver(app.clone()));
 
-    let serving = serving::serve(listener, router, &app.settings, &app.trusted_proxies, &app.shutdown);
+    let serving = Serving {
+        router,
+        when_full: layers::record(serving::when_full(), &app).with_state(app.clone()),
+        most: app.settings.max_connections.get(),
+        patience: Patience::of(&app.settings),
+        trusted: app.trusted_proxies.clone(),
+    };
+    let serving = serving::serve(listener, serving, &app.shutdown);
     let out_of_time = async {
         shutdown.cancelled().await;
         tokio::time::sleep(grace).await;

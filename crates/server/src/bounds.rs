@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     Settings,
     problem::{Kind, Problem},
-    shares::{Place, Shares},
+    shares::{HeldPlace, Shares},
 };
 
 /// Memory is given out in pieces of this many bytes.
@@ -62,13 +62,13 @@ impl Bounds {
     }
 
     /// Room for one more upload of `client` under way. Until then none of its body is read.
-    pub async fn upload(&self, client: &Client) -> Result<Place, Problem> {
+    pub async fn upload(&self, client: &Client) -> Result<HeldPlace, Problem> {
         let _in_line = self.line.try_take(client).ok_or_else(|| full("uploads"))?;
         self.in_time("uploads", async { Ok(self.uploads.take(client).await) }).await
     }
 
     /// Room for one more answer to `client` that is held back until there is news, or goes on while there is.
-    pub fn waiting(&self, client: &Client) -> Result<Place, Problem> {
+    pub fn waiting(&self, client: &Client) -> Result<HeldPlace, Problem> {
         self.waiting.try_take(client).ok_or_else(|| {
             let why = "as many requests as may wait for news are waiting; ask without wait, or try again later";
             Problem::new(Kind::Busy, why).retry_after(RETRY)

@@ -10,10 +10,11 @@ use impasto_jobs::{Client, Scope, Sight};
 
 use crate::{
     app::Shared,
-    credential::Credential,
+    credential::{self, Credential},
     keyring,
     peer::Peer,
     problem::{Kind, Problem},
+    public_path::PublicPath,
 };
 
 /// Who sends a request.
@@ -30,7 +31,8 @@ impl Caller {
         if !app.keyring.is_in_use(&app.jobs).await? {
             return Ok(Self { client: Client::at(peer.address), key: None });
         }
-        let Some(credential) = Credential::of(headers)? else {
+        let session = credential::session_name(peer, &PublicPath::seen_by(peer, app));
+        let Some(credential) = Credential::of(headers, session)? else {
             let why = "send a key (Authorization: Bearer impasto_…), or log in on the page of the service";
             return Err(Problem::new(Kind::KeyRequired, why));
         };

@@ -66,15 +66,15 @@ pub(crate) async fn answer(stream: TcpStream, address: SocketAddr, handling: Han
 
 /// Lets the request be under way until its answer is given to the connection, or the connection is gone.
 fn until_written(response: Response, underway: Underway) -> Response {
-    response.map(|body| Body::new(Answer { body, _underway: underway }))
+    response.map(|body| Body::new(UntilWritten { body, _underway: underway }))
 }
 
-struct Answer {
+struct UntilWritten {
     body: Body,
     _underway: Underway,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for UntilWritten {
     type Data = Bytes;
     type Error = axum::Error;
 

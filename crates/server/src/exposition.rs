@@ -1,7 +1,7 @@
 //! The numbers of a process by themselves: `/metrics` and `/healthz` on an address of their own, for those who have no API or
 //! whose API is for everybody.
 
-use std::io;
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -15,7 +15,12 @@ use impasto_metrics::Metrics;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::problem::Problem;
+use crate::{
+    pace::Patience,
+    peer::TrustedProxies,
+    problem::Problem,
+    serving::{self, Serving},
+};
 
 /// What Prometheus is told of a process.
 #[derive(Debug, Clone)]
@@ -64,18 +69,29 @@ impl Exposition {
     }
 }
 
+/// Connections at the most: scrapers are few.
+const MOST_CONNECTIONS: usize = 32;
+
+/// What a scraper may take how long over. Between two of its rounds it may keep its connection.
+const PATIENCE: Patience =
+    Patience { head: Duration::from_secs(5), idle: Duration::from_secs(75), write: Duration::from_secs(10) };
+
 /// Serves `exposition` on `listener` until `shutdown`, to whoever asks: it belongs on loopback or in an operator's own network.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn run_metrics(listener: TcpListener, exposition: Exposition, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn run_metrics(listener: TcpListener, exposition: Exposition, shutdown: CancellationToken) {
     let router = Router::new()
         .route("/metrics", get(async |State(exposition): State<Exposition>| exposition.response().await))
         .route("/healthz", get(crate::routes::alive))
         .with_state(exposition);
+    let serving = Serving {
+        router,
+        when_full: serving::when_full(),
+        most: MOST_CONNECTIONS,
+        patience: PATIENCE,
+        trusted: TrustedProxies::default(),
+    };
     // Nobody waits for a scraper.
     tokio::select! {
-        served = axum::serve(listener, router).into_future() => served,
-        () = shutdown.cancelled() => Ok(()),
+        () = serving::serve(listener, serving, &shutdown) => {}
+        () = shutdown.cancelled() => {}
     }
 }

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use impasto_jobs::{ApiKey, Client, JobStore, KeyId, StoreError};
+use impasto_jobs::{ApiKey, Client, JobStore, KeyId, KeyText, SessionCookie, StoreError};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::{
     app::Shared,
@@ -32,26 +33,17 @@ const WRONG_KEYS_A_MINUTE: u32 = 60;
 pub(crate) struct Keyring {
     /// Whether there are keys, and when that was asked. Where there are, there always will be.
     in_use: Mutex<Option<(bool, Instant)>>,
-    found: Cache<Name, (Option<Arc<ApiKey>>, Instant)>,
+    found: Cache<Shown, (Option<Arc<ApiKey>>, Instant)>,
     noted: Cache<KeyId, Instant>,
     wrong: Rates,
 }
 
 /// What a key is looked up by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Name {
+enum Shown {
     Key(KeyId),
     /// The hash of a session's cookie.
     Session(String),
-}
-
-impl Name {
-    fn of(credential: &Credential) -> Self {
-        match credential {
-            Credential::Key(text) => Self::Key(text.id().clone()),
-            Credential::Session(cookie) => Self::Session(cookie.hash()),
-        }
-    }
 }
 
 impl Default for Keyring {
@@ -92,66 +84,70 @@ impl Keyring {
         *known = Some((in_use || had, asked));
     }
 
-    /// A key was revoked just now: what is known of keys and sessions is asked for again.
-    pub fn forget(&self) {
-        self.found.clear();
+    /// The key `id` was revoked just now: it and its sessions are asked for again. What is known of others stays, which lets them
+    /// in past wrong keys from their address.
+    pub fn forget_key(&self, id: &KeyId) {
+        self.found.retain(|_, (key, _)| key.as_ref().is_none_or(|key| key.id != *id));
     }
 
-    /// The key of this name as it was a while ago.
-    fn known(&self, name: &Name) -> Option<Arc<ApiKey>> {
-        self.found.get(name)?.0
+    /// This session was ended just now.
+    pub fn forget_session(&self, hash: String) {
+        self.found.remove(&Shown::Session(hash));
     }
 
-    async fn find(&self, jobs: &JobStore, name: Name) -> Result<Option<Arc<ApiKey>>, StoreError> {
-        if let Some((key, asked)) = self.found.get(&name)
+    /// The key with this id as it was a while ago.
+    fn known(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
+        self.found.get(&Shown::Key(id.clone()))?.0
+    }
+
+    async fn find(&self, jobs: &JobStore, shown: Shown) -> Result<Option<Arc<ApiKey>>, StoreError> {
+        if let Some((key, asked)) = self.found.get(&shown)
             && asked.elapsed() < FRESH
         {
             return Ok(key);
         }
         let asked = Instant::now();
-        let key = match &name {
-            Name::Key(id) => jobs.find_key(id).await?,
-            Name::Session(hash) => jobs.session_key(hash).await?,
+        let key = match &shown {
+            Shown::Key(id) => jobs.find_key(id).await?,
+            Shown::Session(hash) => jobs.session_key(hash).await?,
         };
         let key = key.map(Arc::new);
-        self.found.insert(name, (key.clone(), asked));
+        self.found.insert(shown, (key.clone(), asked));
         Ok(key)
     }
 }
 
 /// The key that `credential` shows, which has to be one that opens.
 pub(crate) async fn open(app: &Shared, credential: &Credential, peer: &Peer) -> Result<Arc<ApiKey>, Problem> {
-    let stranger = Client::at(peer.address);
-    let name = Name::of(credential);
-    // Who has opened before is let in, whatever else comes from the same address.
-    let is_known = app.keyring.known(&name).is_some_and(|key| opens(&key, credential));
-    if let Some(wait) = app.keyring.wrong.spent(&stranger).filter(|_| !is_known) {
-        return Err(too_many(wait));
-    }
-    let found = app.keyring.find(&app.jobs, name).await?;
-    let Some(key) = found.filter(|key| opens(key, credential)) else {
-        let wait = app.keyring.wrong.take(&stranger).and_then(|rate| rate.wait);
-        return Err(wait.map_or_else(|| unknown(credential), too_many));
+    let key = match credential {
+        Credential::Key(text) => open_with_key(app, text, peer).await?,
+        Credential::Session(cookie) => open_with_session(app, cookie).await?,
     };
     note_use(app, &key.id);
     Ok(key)
 }
 
-/// Whether `key`, which was looked up by the name of `credential`, opens to it.
-fn opens(key: &ApiKey, credential: &Credential) -> bool {
-    match credential {
-        Credential::Key(text) => key.opens_to(text),
-        // The hash of all of the cookie is its name.
-        Credential::Session(_) => key.revoked_at.is_none(),
+async fn open_with_key(app: &Shared, text: &KeyText, peer: &Peer) -> Result<Arc<ApiKey>, Problem> {
+    let stranger = Client::at(peer.address);
+    // Who has opened before is let in, whatever else comes from the same address.
+    let is_known = app.keyring.known(text.id()).is_some_and(|key| key.opens_to(text));
+    if let Some(wait) = app.keyring.wrong.spent(&stranger).filter(|_| !is_known) {
+        return Err(too_many(wait));
     }
+    let found = app.keyring.find(&app.jobs, Shown::Key(text.id().clone())).await?;
+    found.filter(|key| key.opens_to(text)).ok_or_else(|| {
+        let wait = app.keyring.wrong.take(&stranger).and_then(|rate| rate.wait);
+        wait.map_or_else(|| Problem::new(Kind::UnknownKey, "there is no such key, or it was revoked"), too_many)
+    })
 }
 
-fn unknown(credential: &Credential) -> Problem {
-    let why = match credential {
-        Credential::Key(_) => "there is no such key, or it was revoked",
-        Credential::Session(_) => "the session is over, or its key was revoked: log in again",
-    };
-    Problem::new(Kind::UnknownKey, why)
+/// A cookie that opens nothing is no wrong key: every page that was left open longer than its session sends one.
+async fn open_with_session(app: &Shared, cookie: &SessionCookie) -> Result<Arc<ApiKey>, Problem> {
+    // The hash of all of the cookie is its name: whoever is found by it opens.
+    let found = app.keyring.find(&app.jobs, Shown::Session(cookie.hash())).await?;
+    found
+        .filter(|key| key.revoked_at.is_none())
+        .ok_or_else(|| Problem::new(Kind::UnknownKey, "the session is over, or its key was revoked: log in again"))
 }
 
 fn too_many(wait: Duration) -> Problem {
@@ -166,10 +162,11 @@ fn note_use(app: &Shared, id: &KeyId) {
         return;
     }
     noted.insert(id.clone(), Instant::now());
-    let (app, id) = (app.clone(), id.clone());
-    app.background.clone().spawn(async move {
+    let (app, id, background) = (app.clone(), id.clone(), &app.background);
+    let noting = async move {
         if let Err(error) = app.jobs.touch_key(&id).await {
             tracing::warn!(key = %id, "could not write down that the key was used: {error}");
         }
-    });
+    };
+    background.spawn(noting.in_current_span());
 }

@@ -16,12 +16,13 @@ use tower_http::{
 };
 
 use crate::{
-    admission::{self, RATE_LIMIT, RATE_LIMIT_POLICY},
+    admission,
     app::Shared,
     compression, cross_site, metrics, peer,
     problem::{self, Kind, Problem, excerpt},
     protection::{self, Embedding},
-    public_path::PublicPath,
+    public_path::{self, PublicPath},
+    rate_limit::{RATE_LIMIT, RATE_LIMIT_POLICY},
     request_id::{self, REQUEST_ID},
     request_log,
 };
@@ -40,11 +41,13 @@ const ALLOWED: [HeaderName; 9] = [
 ];
 
 /// What they may see of an answer.
-const EXPOSED: [HeaderName; 11] = [
+const EXPOSED: [HeaderName; 13] = [
     header::ACCEPT_RANGES,
     header::CONTENT_DISPOSITION,
+    header::CONTENT_LOCATION,
     header::CONTENT_RANGE,
     header::ETAG,
+    header::LINK,
     header::LOCATION,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
@@ -59,24 +62,32 @@ const EXPOSED: [HeaderName; 11] = [
 /// # Errors
 /// When a setting cannot be.
 pub(crate) fn wrap(router: Router<Shared>, app: &Shared) -> io::Result<Router<Shared>> {
-    let embedding = if app.settings.cors_origins.is_empty() { Embedding::Own } else { Embedding::Any };
-    Ok(router
+    let router = router
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), admission::admit))
-        .layer(middleware::from_fn_with_state(app.clone(), cross_site::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), public_path::lead_to_slash))
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(compression::layer())
         .layer(middleware::from_fn(compression::choose))
+        // It answers by itself what browsers ask before they ask.
+        .layer(cors(&app.settings.cors_origins)?)
+        .layer(middleware::from_fn(hide_cors_from_strangers))
+        .layer(middleware::from_fn_with_state(app.clone(), cross_site::guard));
+    Ok(record(router, app))
+}
+
+/// Puts around `router` what is said of every answer: to the client, in the log and in the numbers.
+pub(crate) fn record(router: Router<Shared>, app: &Shared) -> Router<Shared> {
+    let embedding = if app.settings.cors_origins.is_empty() { Embedding::Own } else { Embedding::Any };
+    router
         .layer(middleware::from_fn(move |request, next| protection::protect(embedding, request, next)))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::record))
         .layer(middleware::from_fn(request_log::log))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(middleware::from_fn(request_id::keep_plain))
-        .layer(cors(&app.settings.cors_origins)?)
-        .layer(middleware::from_fn(hide_cors_from_strangers))
-        .layer(middleware::from_fn_with_state(app.trusted_proxies.clone(), peer::recognise)))
+        .layer(middleware::from_fn_with_state(app.trusted_proxies.clone(), peer::recognise))
 }
 
 async fn no_such_route(under: PublicPath, request: Request) -> Response {

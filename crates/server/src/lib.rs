@@ -47,6 +47,7 @@ mod protection;
 mod public_path;
 mod query;
 mod quota;
+mod rate_limit;
 mod rates;
 mod readiness;
 mod rendered;

@@ -9,10 +9,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{app::Shared, problem::Kind};
-
-/// The routes that take pictures.
-const UPLOADS: [&str; 2] = ["/v1/jobs", "/v1/paint"];
+use crate::{app::Shared, problem::Kind, routes};
 
 /// Counts and times a request.
 pub(crate) async fn record(
@@ -23,11 +20,12 @@ pub(crate) async fn record(
 ) -> Response {
     let method = known(request.method());
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let takes_pictures = routes::takes_pictures(request.method(), route);
     let began = Instant::now();
     let response = next.run(request).await;
     let metrics = app.exposition.metrics();
     metrics.request(method, route, response.status().as_u16(), began.elapsed());
-    if let Some(kind) = response.extensions().get::<Kind>().filter(|_| method == "POST" && UPLOADS.contains(&route)) {
+    if let Some(kind) = response.extensions().get::<Kind>().filter(|_| takes_pictures) {
         metrics.upload_refused(kind.name());
     }
     response

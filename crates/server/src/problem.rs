@@ -12,6 +12,8 @@ use impasto_recipe::OptionError;
 use serde::Serialize;
 use utoipa::{IntoResponses, ToSchema};
 
+use crate::rate_limit::{Left, Limit};
+
 /// What sort of problem it is. Its `type` in a response is stable: programs may rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -198,6 +200,8 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     field: Option<String>,
     retry_after: Option<u64>,
+    /// The client's limit that stands in the way.
+    limit: Option<Limit>,
 }
 
 /// What went wrong, as RFC 9457 has it.
@@ -244,7 +248,7 @@ const QUEUE_RETRY: u64 = 30;
 
 impl Problem {
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, status: kind.status(), detail: detail.into(), field: None, retry_after: None }
+        Self { kind, status: kind.status(), detail: detail.into(), field: None, retry_after: None, limit: None }
     }
 
     /// What sort of problem it is.
@@ -264,6 +268,12 @@ impl Problem {
         self
     }
 
+    /// Says which of the client's limits it has come to.
+    pub fn because_of(mut self, limit: Limit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// A mistake of the service itself: the log is told, the client hears only that there was one.
     pub fn internal(mistake: &dyn fmt::Display) -> Self {
         tracing::error!("{mistake}");
@@ -279,7 +289,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { kind, status, detail, field, retry_after } = self;
+        let Self { kind, status, detail, field, retry_after, limit } = self;
         let document =
             ProblemDocument { r#type: kind.uri(), title: kind.title(), status: status.as_u16(), detail, field };
         let mut response = (status, Json(document)).into_response();
@@ -291,6 +301,11 @@ impl IntoResponse for Problem {
         }
         if kind.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"impasto\""));
+        }
+        if let Some(limit) = limit {
+            // The day comes to its end as it says; when a queue is empty nobody knows.
+            let full_in = retry_after.filter(|_| matches!(limit, Limit::Bytes(_)));
+            response.extensions_mut().insert(Left::nothing(limit, full_in));
         }
         // For those who count what is refused.
         response.extensions_mut().insert(kind);
@@ -329,7 +344,9 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::QueueFull { .. } => Self::new(Kind::QueueFull, error.to_string()).retry_after(STORE_RETRY),
-            SubmitError::OwnQueueFull { .. } => Self::new(Kind::Quota, error.to_string()).retry_after(QUEUE_RETRY),
+            SubmitError::OwnQueueFull { limit } => {
+                Self::new(Kind::Quota, error.to_string()).retry_after(QUEUE_RETRY).because_of(Limit::Queued(limit))
+            }
             SubmitError::OtherRequest => {
                 Self::new(Kind::IdempotencyMismatch, error.to_string()).in_field("Idempotency-Key")
             }

@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use crate::{app::Shared, peer::Peer};
+use crate::{
+    app::{App, Shared},
+    peer::Peer,
+};
 
 /// Letters of a path at the most.
 const LONGEST: usize = 128;
@@ -60,6 +63,11 @@ impl PublicPath {
         })
     }
 
+    /// The one under which whoever comes from `peer` sees the service.
+    pub fn seen_by(peer: &Peer, app: &App) -> Self {
+        peer.prefix.clone().unwrap_or_else(|| app.public_path.clone())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -81,7 +89,7 @@ impl FromRequestParts<Shared> for PublicPath {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
-        Ok(Peer::of(&parts.extensions).prefix.unwrap_or_else(|| app.public_path.clone()))
+        Ok(Self::seen_by(&Peer::of(&parts.extensions), app))
     }
 }
 
@@ -90,24 +98,41 @@ pub(crate) fn also_under(path: PublicPath, router: Router) -> Router {
     if path.is_empty() {
         return router;
     }
-    // What is changed here comes before the choice of a route.
+    // What is changed here comes before the choice of a route; what is answered is answered behind it, as everything is.
     Router::new().fallback_service(router).layer(middleware::from_fn_with_state(path, take_off))
 }
 
+/// The request is for the path itself, with no slash at its end.
+#[derive(Debug, Clone)]
+struct WithoutSlash;
+
 async fn take_off(State(path): State<PublicPath>, mut request: Request, next: Next) -> Response {
-    match path.rest_of(request.uri().path()) {
-        // The page finds its files beside its own path, which has to end in a slash for that.
-        Some("") => return Redirect::temporary(&path.before("/")).into_response(),
-        Some(rest) => *request.uri_mut() = with_path(request.uri(), rest),
-        None => {}
+    if let Some(rest) = path.rest_of(request.uri().path()) {
+        let is_bare = rest.is_empty();
+        *request.uri_mut() = with_path(request.uri(), if is_bare { "/" } else { rest });
+        if is_bare {
+            request.extensions_mut().insert(WithoutSlash);
+        }
     }
     next.run(request).await
 }
 
+/// Leads from the path itself to that with a slash: the page finds its files beside its own path.
+pub(crate) async fn lead_to_slash(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    if request.extensions().get::<WithoutSlash>().is_none() {
+        return next.run(request).await;
+    }
+    let to = with_query(&app.public_path.before("/"), request.uri());
+    Redirect::temporary(&to).into_response()
+}
+
 fn with_path(uri: &Uri, path: &str) -> Uri {
-    let path_and_query = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     // A part of a path that begins with a slash is a path.
-    path_and_query.parse().unwrap_or_else(|_| uri.clone())
+    with_query(path, uri).parse().unwrap_or_else(|_| uri.clone())
+}
+
+fn with_query(path: &str, of: &Uri) -> String {
+    of.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
 }
 
 #[cfg(test)]

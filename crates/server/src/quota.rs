@@ -5,31 +5,113 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use impasto_jobs::Client;
+use impasto_jobs::{Client, StoreError};
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
+use tracing::Instrument;
 
 use crate::{
-    app::Shared,
+    app::{App, Shared},
     problem::{Kind, Problem},
+    rate_limit::Limit,
 };
+
+/// Seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
 
 /// What clients who are uploading have uploaded today.
 #[derive(Debug, Default)]
-pub(crate) struct Quotas(Mutex<HashMap<Client, Used>>);
+pub(crate) struct Quotas(Mutex<HashMap<Client, Open>>);
 
-#[derive(Debug)]
-struct Used {
-    /// Bytes of today.
-    bytes: u64,
-    /// Uploads under way. What they count is with the job store once the last has ended.
+/// An account that uploads under way have a share in.
+#[derive(Debug, Default)]
+struct Open {
+    account: Arc<Account>,
     uploads: usize,
 }
 
 impl Quotas {
-    fn used(&self) -> MutexGuard<'_, HashMap<Client, Used>> {
+    /// A share in the account of `client` for one more upload, until it is [closed](Self::close).
+    fn open(&self, client: &Client) -> Share {
+        let mut accounts = self.accounts();
+        let open = accounts.entry(client.clone()).or_default();
+        open.uploads += 1;
+        Share { account: open.account.clone(), own: Mutex::default() }
+    }
+
+    /// An upload of `client` has ended. With the last the account is forgotten: what was counted is with the job store by then.
+    fn close(&self, client: &Client) {
+        let mut accounts = self.accounts();
+        if let Some(open) = accounts.get_mut(client) {
+            open.uploads -= 1;
+            if open.uploads == 0 {
+                accounts.remove(client);
+            }
+        }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Client, Open>> {
         // No code that holds the lock panics between two writes that belong together.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What one client has uploaded.
+#[derive(Debug, Default)]
+struct Account {
+    /// What is with the job store is in it. It is asked once, and before anything else is counted: bytes that an upload hands over
+    /// meanwhile would count twice, or not at all.
+    is_read: OnceCell<()>,
+    used: Mutex<Used>,
+}
+
+impl Account {
+    async fn read(&self, app: &App, client: &Client) -> Result<(), StoreError> {
+        let reading = async || {
+            let day = today();
+            let stored = app.jobs.uploaded_today(client).await?;
+            add(&self.used, day, stored);
+            Ok(())
+        };
+        self.is_read.get_or_try_init(reading).await.copied()
+    }
+}
+
+/// What one upload counts in its client's account.
+#[derive(Debug)]
+struct Share {
+    account: Arc<Account>,
+    own: Mutex<Used>,
+}
+
+impl Share {
+    /// Counts bytes that have arrived on `day`; returns what its client has uploaded on it.
+    fn count(&self, day: i64, arrived: u64) -> u64 {
+        add(&self.own, day, arrived);
+        add(&self.account.used, day, arrived)
+    }
+
+    /// What it has counted on `day`.
+    fn counted(&self, day: i64) -> u64 {
+        add(&self.own, day, 0)
+    }
+}
+
+/// Bytes of one day, counted from 1970.
+#[derive(Debug, Default)]
+struct Used {
+    day: i64,
+    bytes: u64,
+}
+
+/// Counts `bytes` of `day`, with which those of the days before are forgotten.
+fn add(used: &Mutex<Used>, day: i64, bytes: u64) -> u64 {
+    let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+    if day > used.day {
+        *used = Used { day, bytes: 0 };
+    }
+    used.bytes += bytes;
+    used.bytes
 }
 
 /// What one upload counts towards its client's day.
@@ -40,7 +122,7 @@ pub(crate) struct Tally(Option<Arc<Counted>>);
 struct Counted {
     app: Shared,
     client: Client,
-    bytes: Mutex<u64>,
+    share: Share,
 }
 
 impl Tally {
@@ -49,10 +131,9 @@ impl Tally {
         if app.limits.bytes_a_day == 0 {
             return Ok(Self(None));
         }
-        let stored = app.jobs.uploaded_today(client).await?;
-        app.quotas.used().entry(client.clone()).or_insert(Used { bytes: stored, uploads: 0 }).uploads += 1;
-        let tally = Counted { app: app.clone(), client: client.clone(), bytes: Mutex::default() };
-        let tally = Self(Some(Arc::new(tally)));
+        let counted = Counted { app: app.clone(), client: client.clone(), share: app.quotas.open(client) };
+        counted.share.account.read(app, client).await?;
+        let tally = Self(Some(Arc::new(counted)));
         tally.count(0)?;
         Ok(tally)
     }
@@ -60,12 +141,8 @@ impl Tally {
     /// Counts bytes that have arrived, as long as there may be more.
     pub fn count(&self, arrived: u64) -> Result<(), Problem> {
         let Some(counted) = &self.0 else { return Ok(()) };
-        *counted.bytes.lock().unwrap_or_else(PoisonError::into_inner) += arrived;
         let limit = counted.app.limits.bytes_a_day;
-        let used = counted.app.quotas.used().get_mut(&counted.client).map_or(0, |used| {
-            used.bytes += arrived;
-            used.bytes
-        });
+        let used = counted.share.count(today(), arrived);
         // What is there exactly may be used up, and then there is nothing to begin with.
         let is_over = if arrived == 0 { used >= limit } else { used > limit };
         if is_over { Err(used_up(limit)) } else { Ok(()) }
@@ -74,33 +151,63 @@ impl Tally {
 
 fn used_up(limit: u64) -> Problem {
     let why = format!("{limit} bytes may be uploaded in a day, and they have been; a new day begins at midnight, UTC");
-    Problem::new(Kind::Quota, why).retry_after(seconds_until_midnight())
+    let seconds = seconds_until_midnight();
+    Problem::new(Kind::Quota, why).retry_after(seconds).because_of(Limit::Bytes(limit))
 }
 
 /// In UTC, as the job store counts days.
+fn today() -> i64 {
+    Timestamp::now().as_second().div_euclid(DAY)
+}
+
 fn seconds_until_midnight() -> u64 {
-    const DAY: i64 = 24 * 60 * 60;
     (DAY - Timestamp::now().as_second().rem_euclid(DAY)).unsigned_abs()
 }
 
 impl Drop for Counted {
-    /// Hands the count to the job store, and forgets the client only then: an upload that begins meanwhile counts on.
+    /// Hands the count to the job store, and closes the account only then: an upload that begins meanwhile counts on. What came
+    /// before midnight counts for a day that nobody asks for any more.
     fn drop(&mut self) {
         let (app, client) = (self.app.clone(), self.client.clone());
-        let bytes = *self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        app.background.clone().spawn(async move {
+        let bytes = self.share.counted(today());
+        let handing_over = async move {
             if bytes > 0
                 && let Err(error) = app.jobs.count_uploaded(&client, bytes).await
             {
                 tracing::warn!(%client, bytes, "could not count what was uploaded: {error}");
             }
-            let mut used = app.quotas.used();
-            if let Some(entry) = used.get_mut(&client) {
-                entry.uploads -= 1;
-                if entry.uploads == 0 {
-                    used.remove(&client);
-                }
-            }
-        });
+            app.quotas.close(&client);
+        };
+        self.app.background.spawn(handing_over.in_current_span());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn uploads_that_overlap_count_together_and_carry_nothing_past_midnight() {
+        let (quotas, client) = (Quotas::default(), Client::at(Ipv4Addr::LOCALHOST.into()));
+        let (one, other) = (quotas.open(&client), quotas.open(&client));
+        assert_eq!((one.count(7, 100), other.count(7, 20)), (100, 120));
+        assert_eq!((one.count(8, 1), other.count(8, 0)), (1, 1));
+        // What is handed over is of the day on which it is.
+        assert_eq!((one.counted(8), other.counted(8)), (1, 0));
+        quotas.close(&client);
+        assert_eq!(quotas.open(&client).count(8, 2), 3, "the account is there for as long as one of them is");
+    }
+
+    #[test]
+    fn nothing_is_kept_of_clients_that_upload_nothing() {
+        let (quotas, client) = (Quotas::default(), Client::at(Ipv4Addr::LOCALHOST.into()));
+        quotas.open(&client);
+        quotas.open(&client);
+        quotas.close(&client);
+        assert_eq!(quotas.accounts().len(), 1);
+        quotas.close(&client);
+        assert!(quotas.accounts().is_empty());
     }
 }

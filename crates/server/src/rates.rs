@@ -1,6 +1,7 @@
 //! How often a client may do something. What is known of clients is bounded: of those that come seldom it is forgotten first.
 
 use std::{
+    convert::Infallible,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -34,7 +35,7 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformati
 #[derive(Debug)]
 struct Tokens {
     limiter: Limiter,
-    /// There are none before.
+    /// There are none before. A look at the limiter would cost one of them.
     spent_until: Mutex<Option<Instant>>,
 }
 
@@ -60,11 +61,8 @@ impl Rates {
     /// Counts once for `client`, if it may; `None` where there is no limit.
     pub fn take(&self, client: &Client) -> Option<Rate> {
         let quota = self.quota?;
-        let tokens = self.clients.get(client).unwrap_or_else(|| {
-            let tokens = Arc::new(Tokens::new(quota));
-            self.clients.insert(client.clone(), tokens.clone());
-            tokens
-        });
+        // Two first requests at once have one bucket.
+        let Ok(tokens) = self.clients.get_or_insert_with(client, || Ok::<_, Infallible>(Arc::new(Tokens::new(quota))));
         Some(tokens.take(quota))
     }
 

@@ -13,7 +13,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Settings,
     connection::{self, Handling},
     pace::Patience,
     peer::TrustedProxies,
@@ -28,18 +27,28 @@ const RESERVE: usize = 16;
 /// Seconds after which a client that was turned away may try again.
 const RETRY: u64 = 5;
 
-/// Serves `router` on `listener` until `shutdown`, and returns when all requests that were open then have come to their end.
-pub(crate) async fn serve(
-    mut listener: TcpListener,
-    router: Router,
-    settings: &Settings,
-    trusted: &TrustedProxies,
-    shutdown: &CancellationToken,
-) {
-    let places = Shares::halves(settings.max_connections.get());
-    let usual = Handling { router, patience: Patience::of(settings), is_kept: true };
+/// How a listener is served.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    /// What answers.
+    pub router: Router,
+    /// What answers above the bound.
+    pub when_full: Router,
+    /// Connections at the most, of which one address has half.
+    pub most: usize,
+    /// What a client may take how long over.
+    pub patience: Patience,
+    /// Addresses that stand for many clients.
+    pub trusted: TrustedProxies,
+}
+
+/// Serves `listener` until `shutdown`, and returns when all requests that were open then have come to their end.
+pub(crate) async fn serve(mut listener: TcpListener, serving: Serving, shutdown: &CancellationToken) {
+    let Serving { router, when_full, most, patience, trusted } = serving;
+    let places = Shares::halves(most);
+    let usual = Handling { router, patience, is_kept: true };
     let graceful = GracefulShutdown::new();
-    let mut reserve = Reserve::default();
+    let mut reserve = Reserve { connections: VecDeque::new(), router: when_full };
     // It waits out what keeps the system from giving a connection, such as too many open files.
     while let Some((stream, address)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
         let place = if trusted.include(address.ip()) {
@@ -61,28 +70,32 @@ pub(crate) async fn serve(
     graceful.shutdown().await;
 }
 
-/// The connections above the bound, the oldest first.
-#[derive(Debug, Default)]
-struct Reserve(VecDeque<JoinHandle<()>>);
+/// The connections above the bound.
+#[derive(Debug)]
+struct Reserve {
+    /// The oldest first.
+    connections: VecDeque<JoinHandle<()>>,
+    router: Router,
+}
 
 impl Reserve {
     async fn turn_away(&mut self, stream: TcpStream, address: SocketAddr, graceful: &GracefulShutdown) {
-        self.0.retain(|connection| !connection.is_finished());
-        if self.0.len() >= RESERVE
-            && let Some(oldest) = self.0.pop_front()
+        self.connections.retain(|connection| !connection.is_finished());
+        if self.connections.len() >= RESERVE
+            && let Some(oldest) = self.connections.pop_front()
         {
             oldest.abort();
             // It is closed before the next one is accepted: they never are more than there may be files.
             _ = oldest.await;
         }
-        let handling = Handling { router: while_full(), patience: Patience::SHORT, is_kept: false };
+        let handling = Handling { router: self.router.clone(), patience: Patience::SHORT, is_kept: false };
         let answering = connection::answer(stream, address, handling, graceful.watcher());
-        self.0.push_back(tokio::spawn(answering));
+        self.connections.push_back(tokio::spawn(answering));
     }
 }
 
 /// What is answered above the bound.
-fn while_full() -> Router {
+pub(crate) fn when_full<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let full = async || {
         let why = "as many connections as there may be are open; try again later";
         Problem::new(Kind::Busy, why).retry_after(RETRY)

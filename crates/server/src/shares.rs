@@ -23,7 +23,7 @@ struct Inner {
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct HeldPlace {
     _place: OwnedSemaphorePermit,
     _own: Option<OwnPlace>,
 }
@@ -43,21 +43,21 @@ impl Shares {
     }
 
     /// A place for `client`, once it has one left and there is one.
-    pub async fn take(&self, client: &Client) -> Place {
+    pub async fn take(&self, client: &Client) -> HeldPlace {
         let own = OwnPlace::wait_for(&self.0, client).await;
         let place = self.0.places.clone().acquire_owned().await;
-        Place { _place: place.expect("nobody closes the places"), _own: Some(own) }
+        HeldPlace { _place: place.expect("nobody closes the places"), _own: Some(own) }
     }
 
     /// A place for `client`, if there is one and it may have it.
-    pub fn try_take(&self, client: &Client) -> Option<Place> {
+    pub fn try_take(&self, client: &Client) -> Option<HeldPlace> {
         let own = OwnPlace::try_take(&self.0, client)?;
-        Some(Place { _place: self.0.places.clone().try_acquire_owned().ok()?, _own: Some(own) })
+        Some(HeldPlace { _place: self.0.places.clone().try_acquire_owned().ok()?, _own: Some(own) })
     }
 
     /// A place for one who stands for many clients, if there is one.
-    pub fn try_take_for_many(&self) -> Option<Place> {
-        Some(Place { _place: self.0.places.clone().try_acquire_owned().ok()?, _own: None })
+    pub fn try_take_for_many(&self) -> Option<HeldPlace> {
+        Some(HeldPlace { _place: self.0.places.clone().try_acquire_owned().ok()?, _own: None })
     }
 }
 

@@ -33,12 +33,12 @@ type Answer = Result<Option<Stamp>, Problem>;
 /// Who asks.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
-    asked: Mutex<Asked>,
+    asked: Mutex<Questions>,
     wake: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Asked {
+struct Questions {
     /// Those who want to know now. A look answers them that began after they asked.
     now: HashMap<JobId, Vec<oneshot::Sender<Answer>>>,
     /// What those hear who wait for a change.
@@ -48,7 +48,7 @@ struct Asked {
 }
 
 impl Watcher {
-    fn asked(&self) -> MutexGuard<'_, Asked> {
+    fn asked(&self) -> MutexGuard<'_, Questions> {
         // No code that holds the lock panics between two writes that belong together.
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,7 +135,7 @@ struct Closing<'a>(&'a Watcher);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        *self.0.asked() = Asked { closed: true, ..Asked::default() };
+        *self.0.asked() = Questions { closed: true, ..Questions::default() };
     }
 }
 

@@ -158,7 +158,7 @@ pub(crate) async fn revoke(
     // A key that is called by this id is another.
     let key = app.jobs.find_key(&id).await?.ok_or_else(no_such)?;
     app.jobs.revoke_key(&key.name).await?;
-    app.keyring.forget();
+    app.keyring.forget_key(&id);
     tracing::info!(key = %id, "key revoked");
     Ok(StatusCode::NO_CONTENT)
 }

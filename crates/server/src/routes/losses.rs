@@ -55,10 +55,10 @@ pub(crate) async fn losses(
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let after = query.take::<Place>("after")?;
+    let after = query.take::<After>("after")?;
     query.nothing_else("after")?;
     // Stages count from 1: everything comes after this.
-    let after = after.map_or(Position { stage: 0, epoch: 0 }, |Place(position)| position);
+    let after = after.map_or(Position { stage: 0, epoch: 0 }, |After(position)| position);
     let found = app.jobs.losses(id, &caller.sight(), after).await?.ok_or_else(|| Problem::no_such_job(&id))?;
     let tag = tag_of_revision(found.revision);
     let mut response = if Known::of(&headers).has(&tag) {
@@ -71,9 +71,9 @@ pub(crate) async fn losses(
 }
 
 /// A place in a run, as `after` spells it.
-struct Place(Position);
+struct After(Position);
 
-impl FromStr for Place {
+impl FromStr for After {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

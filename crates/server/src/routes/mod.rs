@@ -17,6 +17,7 @@ mod result;
 mod session;
 mod submit;
 
+use axum::http::Method;
 pub(crate) use health::alive;
 use impasto_jobs::Scope;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -44,6 +45,11 @@ pub(crate) fn router() -> OpenApiRouter<Shared> {
         .routes(routes!(about::openapi))
         .merge(page::router().into())
         .merge(docs::router().into())
+}
+
+/// Whether a request by `method` to `route`, as the router spells it, brings the pictures of a job.
+pub(crate) fn takes_pictures(method: &Method, route: &str) -> bool {
+    method == Method::POST && matches!(route, "/v1/jobs" | "/v1/paint")
 }
 
 /// What it takes to get to a route.

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     app::Shared,
     caller::Caller,
-    credential::{self, Credential, SESSION},
+    credential::{self, Credential},
     json::SmallJson,
     keyring,
     peer::Peer,
@@ -129,9 +129,14 @@ pub(crate) async fn log_out(
     under: PublicPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if let Some(secret) = credential::session(&headers) {
-        app.jobs.end_session(&secret.hash()).await?;
-        app.keyring.forget();
+    // Of two cookies nobody knows which is whose.
+    if let Ok(Some(secret)) = credential::session(&headers, credential::session_name(&peer, &under)) {
+        let hash = secret.hash();
+        // Whoever makes up a cookie is not to keep those waiting who have something to write.
+        if app.jobs.session_key(&hash).await?.is_some() {
+            app.jobs.end_session(&hash).await?;
+            app.keyring.forget_session(hash);
+        }
     }
     let cookie = format!("{}; Max-Age=0", cookie("", &peer, &under));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, header_value(cookie)?)]).into_response())
@@ -140,7 +145,8 @@ pub(crate) async fn log_out(
 /// A cookie that no script sees, that no other site makes a browser send, and that no other service on the same host gets.
 fn cookie<'a>(value: &'a str, peer: &Peer, under: &PublicPath) -> Cookie<'a> {
     let path = if under.is_empty() { "/".to_owned() } else { under.to_string() };
-    Cookie::build((SESSION, value)).http_only(true).same_site(SameSite::Strict).secure(peer.is_https).path(path).build()
+    let name = credential::session_name(peer, under);
+    Cookie::build((name, value)).http_only(true).same_site(SameSite::Strict).secure(peer.is_https).path(path).build()
 }
 
 fn header_value(text: String) -> Result<HeaderValue, Problem> {

@@ -48,6 +48,8 @@ async fn on_loopback_without_keys_a_foreign_name_is_refused() {
         for path in ["/", "/v1/jobs", "/metrics"] {
             problem(server.get_with(path, "host", host).await, 421, "foreign-host").await;
         }
+        let preflight = server.request(Method::OPTIONS, "/v1/jobs").header("host", host);
+        problem(preflight.send().await.unwrap(), 421, "foreign-host").await;
         assert_eq!(server.get_with("/healthz", "host", host).await.status(), StatusCode::OK);
     }
     for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.0.0.2", "[::1]"] {

@@ -209,7 +209,48 @@ async fn wrong_keys_are_refused_unseen_after_a_while_and_right_ones_are_not() {
     let refused = timeout(PATIENCE, refused).await.expect("they come faster than they are let by");
     assert!(header(refused.headers(), "retry-after").parse::<u64>().unwrap() >= 1);
     problem(refused, 429, "too-many-requests").await;
+    // Nobody makes the service forget who has opened by ending a session that is none.
+    let made_up = format!("impasto_session={}", "A".repeat(43));
+    let gone = server.request(Method::DELETE, "/v1/session").header("cookie", made_up).send().await.unwrap();
+    assert_eq!(gone.status(), StatusCode::NO_CONTENT);
     assert_eq!(with(server.request(Method::GET, "/v1/jobs"), &right).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn sessions_that_are_over_are_no_wrong_keys() {
+    let server = Server::start().await;
+    let right = key(&server, "reader", &[Scope::Read]).await;
+    let over = format!("impasto_session={}", "A".repeat(43));
+    // One more than there may be wrong keys in a minute.
+    for _ in 0..61 {
+        problem(server.get_with("/v1/jobs", "cookie", &over).await, 401, "unknown-key").await;
+    }
+    assert_eq!(with(server.request(Method::GET, "/v1/jobs"), &right).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn by_https_the_cookie_has_a_name_that_nothing_in_clear_text_can_set() {
+    let server = Server::start_with(|settings| settings.trusted_proxies = vec!["127.0.0.1".to_owned()]).await;
+    let secret = key(&server, "reader", &[Scope::Read]).await;
+    for (prefix, name, path) in
+        [(None, "__Host-impasto_session", "Path=/"), (Some("/x"), "__Secure-impasto_session", "Path=/x")]
+    {
+        let request = |method, path| {
+            let request = server.request(method, path).header("x-forwarded-proto", "https");
+            prefix.into_iter().fold(request, |request, prefix| request.header("x-forwarded-prefix", prefix))
+        };
+        let log_in = request(Method::POST, "/v1/session").json(&json!({"key": secret}));
+        let set = header(log_in.send().await.unwrap().headers(), "set-cookie").to_owned();
+        let parts: Vec<_> = set.split("; ").collect();
+        assert!(parts.contains(&"Secure") && parts.contains(&path) && !set.contains("Domain"), "{set}");
+        let value = parts[0].strip_prefix(&format!("{name}=")).unwrap_or_else(|| panic!("{set}"));
+        let list =
+            async |cookie: String| request(Method::GET, "/v1/jobs").header("cookie", cookie).send().await.unwrap();
+        assert_eq!(list(format!("{name}={value}; {name}={value}")).await.status(), StatusCode::OK);
+        problem(list(format!("impasto_session={value}")).await, 401, "key-required").await;
+        let planted = format!("{name}={}; {name}={value}", "A".repeat(43));
+        problem(list(planted).await, 401, "unknown-key").await;
+    }
 }
 
 #[tokio::test]

@@ -1,16 +1,22 @@
 //! What one client may have.
 
+use std::{path::PathBuf, time::Duration};
+
 use impasto_jobs::{Client, Scope};
 use impasto_server::LimitSettings;
 use reqwest::{
     Method, StatusCode,
     multipart::{Form, Part},
 };
+use tokio::time::timeout;
 
 use crate::{
     common::{Server, file, header, png, problem, small_form, until},
     keys::{key, with},
 };
+
+/// Far longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const NONE: LimitSettings = LimitSettings { requests_a_minute: 0, most_queued: 0, bytes_a_day: 0 };
 
@@ -53,9 +59,12 @@ async fn a_client_has_so_many_jobs_waiting_and_no_more() {
     let keys = [key(&server, "a", &[Scope::Submit]).await, key(&server, "b", &[Scope::Submit]).await];
     let send = |key| with(server.request(Method::POST, "/v1/jobs").multipart(small_form()), key);
     for key in &keys {
-        assert_eq!(send(key).await.status(), StatusCode::ACCEPTED);
+        let taken = send(key).await;
+        assert_eq!(taken.status(), StatusCode::ACCEPTED);
+        assert_eq!(header(taken.headers(), "ratelimit-policy"), r#""queued";q=1;qu="concurrent-requests""#);
         let refused = send(key).await;
         assert!(refused.headers().contains_key("retry-after"));
+        assert_eq!(header(refused.headers(), "ratelimit"), r#""queued";r=0"#);
         problem(refused, 429, "quota").await;
     }
 }
@@ -68,9 +77,11 @@ async fn a_client_uploads_so_much_a_day_and_no_more() {
     let refused = server.submit(Form::new().part("content", file(png(8, 8))).part("nonsense", Part::text("x"))).await;
     problem(refused, 422, "unknown-field").await;
     let counted = async || server.jobs.uploaded_today(&client).await.unwrap();
-    while counted().await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let reaches = async |bytes| {
+        let reaching = async { while counted().await < bytes {} };
+        timeout(PATIENCE, reaching).await.expect("what was sent is counted");
+    };
+    reaches(1).await;
     assert!(counted().await < 10_000, "a refused form counts, for what it was");
 
     assert_eq!(server.submit(small_form()).await.status(), StatusCode::ACCEPTED);
@@ -78,11 +89,13 @@ async fn a_client_uploads_so_much_a_day_and_no_more() {
     let refused = server.submit(large).await;
     assert!(header(refused.headers(), "retry-after").parse::<u64>().unwrap() <= 86_400);
     problem(refused, 429, "quota").await;
-    until(|| !server.stored_files().iter().any(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 50_000)))
-        .await;
-    while counted().await < DAY {
-        tokio::task::yield_now().await;
-    }
-    problem(server.submit(small_form()).await, 429, "quota").await;
+    let is_large = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|file| file.len() > 50_000);
+    let forgotten = until(|| !server.stored_files().iter().any(is_large));
+    timeout(PATIENCE, forgotten).await.expect("nothing is kept of what was refused");
+    reaches(DAY).await;
+    let refused = server.submit(small_form()).await;
+    assert_eq!(header(refused.headers(), "ratelimit-policy"), r#""bytes";q=100000;qu="content-bytes";w=86400"#);
+    assert!(header(refused.headers(), "ratelimit").starts_with(r#""bytes";r=0;t="#));
+    problem(refused, 429, "quota").await;
     assert_eq!(server.get("/v1/jobs").await.status(), StatusCode::OK, "looking is free");
 }

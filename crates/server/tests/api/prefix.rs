@@ -174,9 +174,11 @@ async fn the_description_says_where_the_service_is() {
 #[tokio::test]
 async fn the_page_without_its_slash_leads_to_itself() {
     let server = Server::start_with(told).await;
-    let response = get(server.url("/impasto")).await;
-    assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
-    assert_eq!(header(response.headers(), "location"), "/impasto/");
+    for (query, location) in [("", "/impasto/"), ("?job=1&a=b", "/impasto/?job=1&a=b")] {
+        let response = get(server.url(&format!("/impasto{query}"))).await;
+        assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(header(response.headers(), "location"), location);
+    }
     // Its own path alone is taken off.
     problem(get(server.url("/impastoso/v1/jobs")).await, 404, "no-such-route").await;
     assert_eq!(get(server.url("/v1/jobs?limit=1")).await.status(), StatusCode::OK);

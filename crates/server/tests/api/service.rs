@@ -1,14 +1,23 @@
 //! The service itself: pages, health, numbers, headers.
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, time::Duration};
 
+use impasto_metrics::Metrics;
 use impasto_picture::READABLE_MIME;
 use impasto_recipe::Options;
-use impasto_server::Settings;
-use reqwest::{Method, StatusCode, multipart::Form};
+use impasto_server::{Exposition, Settings, run_metrics};
+use reqwest::{Client, Method, StatusCode, multipart::Form, redirect};
 use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
 
 use crate::common::{Server, file, header, picture, png, problem, small_form};
+
+/// Far longer than anything takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn the_backbones_are_those_it_was_told_of() {
@@ -204,25 +213,83 @@ async fn there_is_nothing_there() {
     }
 }
 
+fn assert_protected(response: &reqwest::Response, of: &str) {
+    let headers = response.headers();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        assert_eq!(header(headers, name), value, "{of}");
+    }
+    let policy = header(headers, "content-security-policy");
+    assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{of}");
+    assert!(header(headers, "permissions-policy").contains("camera=()"), "{of}");
+    assert!(!header(headers, "x-request-id").is_empty(), "{of}");
+}
+
 #[tokio::test]
 async fn every_answer_has_the_headers_that_protect_it() {
-    let server = Server::start().await;
+    let server = Server::start_with(|settings| settings.public_path = "/impasto".to_owned()).await;
     for path in ["/v1/jobs", "/v1/jobs/abc", "/nowhere", "/", "/metrics"] {
-        let response = server.get(path).await;
-        let headers = response.headers();
-        for (name, value) in [
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
-            ("cross-origin-opener-policy", "same-origin"),
-            ("cross-origin-resource-policy", "same-origin"),
-        ] {
-            assert_eq!(header(headers, name), value, "{path}");
-        }
-        let policy = header(headers, "content-security-policy");
-        assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{path}");
-        assert!(header(headers, "permissions-policy").contains("camera=()"), "{path}");
-        assert!(!header(headers, "x-request-id").is_empty(), "{path}");
+        assert_protected(&server.get(path).await, path);
     }
+    let preflight = server.request(Method::OPTIONS, "/v1/jobs").header("origin", "https://example.com");
+    let preflight = preflight.header("access-control-request-method", "POST").send().await.unwrap();
+    assert_protected(&preflight, "a preflight");
+    let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+    let redirected = client.get(server.url("/impasto")).send().await.unwrap();
+    assert_eq!(redirected.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_protected(&redirected, "a redirect");
+    let text = server.get("/metrics").await.text().await.unwrap();
+    for line in [
+        r#"impasto_http_requests_total{method="OPTIONS",route="/v1/jobs",status="200"} 1"#,
+        r#"impasto_http_requests_total{method="GET",route="/",status="307"} 1"#,
+    ] {
+        assert!(text.lines().any(|given| given == line), "{line}\n\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_turned_away_counts_and_is_protected_as_well() {
+    let server = Server::start_with(|settings| settings.max_connections = 1.try_into().unwrap()).await;
+    let held = TcpStream::connect(server.addr).await.unwrap();
+    let full = server.get("/").await;
+    assert_eq!(full.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_protected(&full, "a full service");
+    drop(held);
+    let numbers = async {
+        loop {
+            let response = server.get("/metrics").await;
+            if response.status() == StatusCode::OK {
+                return response.text().await.unwrap();
+            }
+        }
+    };
+    let text = timeout(PATIENCE, numbers).await.expect("the place is free again");
+    assert!(text.contains(r#"impasto_http_requests_total{method="GET",route="none",status="503"}"#), "{text}");
+}
+
+#[tokio::test]
+async fn the_address_of_the_numbers_has_bounds_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (addr, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let exposition = Exposition::of_workers(Metrics::new("tested").unwrap());
+    let running = tokio::spawn(run_metrics(listener, exposition, shutdown.clone()));
+    let ask = async || reqwest::get(format!("http://{addr}/metrics")).await.unwrap().status();
+    let mut silent = Vec::new();
+    let bound = async {
+        while ask().await == StatusCode::OK {
+            silent.push(TcpStream::connect(addr).await.unwrap());
+        }
+    };
+    timeout(PATIENCE, bound).await.expect("whoever is silent has no more than some of the connections");
+    drop(silent);
+    let frees = async { while ask().await != StatusCode::OK {} };
+    timeout(PATIENCE, frees).await.expect("a place that is given up is free");
+    shutdown.cancel();
+    timeout(PATIENCE, running).await.expect("it ends").unwrap();
 }
 
 #[tokio::test]
@@ -247,12 +314,19 @@ async fn pages_of_allowed_origins_may_use_the_api() {
     let server = Server::start_with(|settings| settings.cors_origins = vec![origin.to_owned()]).await;
     let response = server.get_with("/v1/jobs/abc", "origin", origin).await;
     assert_eq!(header(response.headers(), "access-control-allow-origin"), origin);
-    assert!(header(response.headers(), "access-control-expose-headers").contains("etag"));
+    let exposed = header(response.headers(), "access-control-expose-headers");
+    for name in ["content-location", "etag", "link", "location", "ratelimit", "x-request-id"] {
+        assert!(exposed.split(',').any(|given| given == name), "{name}: {exposed}");
+    }
     let preflight = server.request(Method::OPTIONS, "/v1/jobs/abc").header("origin", origin);
     let response = preflight.header("access-control-request-method", "DELETE").send().await.unwrap();
     assert!(response.status().is_success());
     assert_eq!(header(response.headers(), "access-control-allow-origin"), origin);
     assert!(header(response.headers(), "access-control-allow-methods").contains("DELETE"));
+    let allowed = header(response.headers(), "access-control-allow-headers");
+    for name in ["authorization", "content-type", "idempotency-key", "last-event-id", "prefer"] {
+        assert!(allowed.split(',').any(|given| given == name), "{name}: {allowed}");
+    }
 
     for stranger in ["https://example.org", "http://example.com", "https://example.com.evil.example", "null"] {
         let response = server.get_with("/v1/jobs", "origin", stranger).await;
