@@ -23,7 +23,7 @@ fn jpeg() -> Vec<u8> {
 
 /// A WebP on a canvas of the longest sides.
 fn webp() -> Vec<u8> {
-    b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xffVP8L\x05\0\0\0\x2f\0\0\0\0\0".to_vec()
+    b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xffVP8L\x05\0\0\0\x2f\0\0\0\0\0".to_vec()
 }
 
 /// A lossy WebP of a pixel, whose first part would be half a megabyte.
