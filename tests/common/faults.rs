@@ -63,6 +63,7 @@ pub struct FaultyBlobs {
     writes: Faults,
     reads: Faults,
     written: AtomicU64,
+    bytes_read: AtomicU64,
 }
 
 /// What happens to one kind of operation.
@@ -134,7 +135,13 @@ impl FaultyBlobs {
     /// An empty store that works.
     pub fn new() -> Arc<Self> {
         let [writes, reads] = [Faults::default(), Faults::default()];
-        Arc::new(Self { blobs: InMemory::new(), writes, reads, written: AtomicU64::new(0) })
+        Arc::new(Self {
+            blobs: InMemory::new(),
+            writes,
+            reads,
+            written: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+        })
     }
 
     /// What happens to writes.
@@ -161,6 +168,11 @@ impl FaultyBlobs {
     /// How many blobs were written.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of blobs were asked for to be read.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
     }
 }
 
@@ -189,7 +201,12 @@ impl ObjectStore for FaultyBlobs {
 
     async fn get_opts(&self, location: &Location, options: GetOptions) -> Result<GetResult> {
         self.reads.strike(location).await?;
-        self.blobs.get_opts(location, options).await
+        let is_look = options.head;
+        let found = self.blobs.get_opts(location, options).await?;
+        if !is_look {
+            self.bytes_read.fetch_add(found.range.end - found.range.start, Ordering::Relaxed);
+        }
+        Ok(found)
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Location>>) -> BoxStream<'static, Result<Location>> {

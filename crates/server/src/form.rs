@@ -40,7 +40,7 @@ pub(crate) struct JobForm {
     #[schema(value_type = Option<String>, format = Binary, nullable = false)]
     initial: Option<Vec<u8>>,
     /// The same, taken from a job of this service that has succeeded: its id. The result is copied, so that the other job may
-    /// be deleted at once. Excludes `initial`.
+    /// be deleted at once; the copy counts as uploaded. It takes a key that may read as well. Excludes `initial`.
     #[schema(nullable = false, format = Uuid)]
     initial_job: Option<String>,
     /// The recipe to start from; `paint` if left out.

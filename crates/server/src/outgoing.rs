@@ -57,3 +57,33 @@ fn in_pieces(file: Bytes) -> impl futures::Stream<Item = Bytes> + Send {
         (!piece.is_empty()).then_some((piece, rest))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use impasto_jobs::Client;
+
+    use super::*;
+    use crate::shares::Shares;
+
+    #[tokio::test]
+    async fn a_file_that_was_made_holds_its_place_until_it_is_taken() {
+        let (places, client) = (Shares::halves(1), Client::at(Ipv4Addr::LOCALHOST.into()));
+        let file: Bytes = (0..200_000_u32).map(|number| number as u8).collect();
+        for range in [None, Some(70_000..199_999)] {
+            let expected = file.slice(range.clone().map_or(0..200_000, |part| part.start as usize..part.end as usize));
+            let outgoing = Outgoing::Made(file.clone(), places.try_take(&client).unwrap());
+            assert_eq!(outgoing.length().await.unwrap(), 200_000);
+            let mut body = outgoing.into_body(range).await.unwrap().into_data_stream();
+            let mut taken = Vec::new();
+            while taken.len() < expected.len() {
+                assert!(places.try_take(&client).is_none());
+                taken.extend(body.next().await.unwrap().unwrap());
+            }
+            assert!(taken == expected);
+            drop(body);
+            assert!(places.try_take(&client).is_some());
+        }
+    }
+}

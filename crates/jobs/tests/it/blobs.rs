@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use impasto_jobs::{Attempt, BlobError, BlobKey, BlobStore, ClaimKey, JobId};
+use futures::TryStreamExt;
+use impasto_jobs::{Attempt, BlobError, BlobKey, BlobKind, BlobStore, ClaimKey, JobId};
 
 /// The names of all files under `folder`.
 pub fn files(folder: &Path) -> Vec<String> {
@@ -143,4 +144,24 @@ async fn a_copy_is_a_blob_of_its_own() {
     blobs.copy(&from, &to).await.unwrap();
     blobs.delete(&[from]).await.unwrap();
     assert_eq!(blobs.get(&to).await.unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_blob_is_read_in_pieces_and_counted() {
+    let (_folder, blobs) = store();
+    let key = BlobKey::content(JobId::new());
+    assert!(matches!(blobs.size(&key).await, Err(BlobError::NotFound(missing)) if missing == key));
+    assert!(matches!(blobs.read(&key, None).await.err(), Some(BlobError::NotFound(missing)) if missing == key));
+    let bytes = Bytes::from_iter((0..1_000_000_u32).map(|n| (n * 7) as u8));
+    blobs.put(&key, bytes.clone()).await.unwrap();
+    assert_eq!(blobs.size(&key).await.unwrap(), 1_000_000);
+    for (range, expected) in [(None, 0..1_000_000), (Some(99_000..500_000), 99_000..500_000), (Some(5..6), 5..6)] {
+        blobs.take_traffic().for_each(drop);
+        let pieces: Vec<Bytes> = blobs.read(&key, range).await.unwrap().try_collect().await.unwrap();
+        assert!(expected.len() < 100_000 || pieces.len() > 1);
+        assert!(pieces.concat() == bytes[expected.clone()]);
+        let (_, moved) = blobs.take_traffic().find(|(kind, _)| *kind == BlobKind::Input).unwrap();
+        assert_eq!(moved.read, expected.len() as u64);
+    }
+    assert!(blobs.read(&key, Some(1_000_000..1_000_001)).await.is_err());
 }

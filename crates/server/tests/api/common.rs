@@ -124,10 +124,15 @@ impl Server {
 
     /// The service once more, after it was stopped: on the same stores.
     pub async fn restarted(self) -> Self {
+        self.restarted_with_webhooks(|_| {}).await
+    }
+
+    /// The same, with other rules for webhooks than that they may be anywhere.
+    pub async fn restarted_with_webhooks(self, change: impl FnOnce(&mut WebhookSettings)) -> Self {
         let Self { shutdown, running, folder, blobs, .. } = self;
         shutdown.cancel();
         running.await.unwrap().unwrap();
-        Self::start_on(folder, blobs, |_| {}).await
+        Self::start_on(folder, blobs, |rules| change(&mut rules.webhooks)).await
     }
 
     pub fn url(&self, path: &str) -> String {

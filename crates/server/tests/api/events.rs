@@ -214,6 +214,32 @@ async fn a_job_that_starts_over_tells_its_losses_again() {
 }
 
 #[tokio::test]
+async fn who_was_away_while_a_job_started_over_hears_its_losses_from_the_start() {
+    let server = Server::start().await;
+    let path = path_of(&server.submitted().await);
+    let claim = server.claim().await;
+    server.jobs.record_progress(&claim.key, &entry(1, 10)).await.unwrap();
+    let mut stream = Stream::open(&server, &path, None).await;
+    stream.hear("state").await;
+    let heard = stream.hear("losses").await;
+    drop(stream);
+    // Another worker begins anew and passes the place that was heard of.
+    server.jobs.hand_back(&claim.key, "for this test").await.unwrap();
+    let claim = server.claim().await;
+    let other = Fingerprint { device: "cuda:0".to_owned(), ..fingerprint() };
+    server.jobs.restart(&claim.key, &other, "another device").await.unwrap();
+    for epoch in [5, 15] {
+        server.jobs.record_progress(&claim.key, &entry(1, epoch)).await.unwrap();
+    }
+    let mut stream = Stream::open(&server, &path, Some(&heard.id)).await;
+    let state = stream.hear("state").await;
+    assert_eq!(stream.hear("losses").await.losses(), [(1, 5), (1, 15)]);
+    // A stream that broke off after the state has the losses to come.
+    let mut stream = Stream::open(&server, &path, Some(&state.id)).await;
+    assert_eq!(stream.hear("losses").await.losses(), [(1, 5), (1, 15)]);
+}
+
+#[tokio::test]
 async fn a_stream_ends_when_the_job_is_deleted() {
     let server = Server::start().await;
     let path = path_of(&server.submitted().await);
@@ -268,7 +294,7 @@ async fn many_hear_of_one_job() {
 async fn what_is_no_id_of_an_event_is_refused_by_name() {
     let server = Server::start().await;
     let path = format!("{}/events", path_of(&server.submitted().await));
-    for heard in ["5", "1.2.3", "1.2.3.4.5", "1.2.3.-4", "a.b.c.d", "1.1.99999999999.1", "\u{e9}"] {
+    for heard in ["5", "1.2.3.4", "1.2.3.4.5.6", "1.2.3.4.-5", "a.b.c.d.e", "1.1.99999999999.1.1", "\u{e9}"] {
         let refused = problem(server.get_with(&path, "last-event-id", heard).await, 422, "invalid-header").await;
         assert_eq!(refused["field"], "Last-Event-ID");
     }

@@ -107,6 +107,17 @@ async fn a_repeat_does_not_fail_for_what_has_changed_since() {
 }
 
 #[tokio::test]
+async fn a_repeat_does_not_fail_for_rules_that_have_changed_since() {
+    let mut server = Server::start().await;
+    let form = || small_form().text("webhook", "http://example.com/painted");
+    let first = job(submit(&server, "/v1/jobs", "key", form()).await, StatusCode::ACCEPTED).await;
+    server = server.restarted_with_webhooks(|webhooks| webhooks.allow_http = false).await;
+    problem(submit(&server, "/v1/jobs", "another", form()).await, 422, "invalid-option").await;
+    let again = job(submit(&server, "/v1/jobs", "key", form()).await, StatusCode::OK).await;
+    assert_eq!(again["id"], first["id"]);
+}
+
+#[tokio::test]
 async fn a_picture_that_is_asked_for_twice_is_painted_once() {
     let server = Server::start().await;
     let form = || small_form().text("size", "96");

@@ -82,6 +82,20 @@ async fn a_key_opens_what_its_scopes_say_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_not_read_gets_no_picture_by_another_way() {
+    let server = Server::start().await;
+    let submit = key(&server, "writer", &[Scope::Submit]).await;
+    let send = |path: &str, form| server.request(Method::POST, path).multipart(form);
+    problem(with(send("/v1/paint", small_form()), &submit).await, 403, "not-allowed").await;
+    let job: Value = with(send("/v1/jobs", small_form()), &submit).await.json().await.unwrap();
+    server.finish(&server.claim().await, &picture(48, 32)).await;
+    let form = small_form().text("initial_job", id_of(&job).to_string());
+    let refused = problem(with(send("/v1/jobs", form), &submit).await, 403, "not-allowed").await;
+    assert_eq!(refused["field"], "initial_job");
+    assert!(refused["detail"].as_str().unwrap().contains("scope read"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_jobs_of_others_are_not_there() {
     let server = Server::start().await;
     let both = [Scope::Submit, Scope::Read];

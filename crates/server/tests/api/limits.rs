@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use impasto_jobs::{Client, Scope};
+use impasto_picture::Format;
 use impasto_server::LimitSettings;
 use reqwest::{
     Method, StatusCode,
@@ -11,7 +12,7 @@ use reqwest::{
 use tokio::time::timeout;
 
 use crate::{
-    common::{Server, file, header, png, problem, small_form, until},
+    common::{Server, file, header, id_of, picture, png, problem, small_form, until},
     keys::{key, with},
 };
 
@@ -98,4 +99,25 @@ async fn a_client_uploads_so_much_a_day_and_no_more() {
     assert!(header(refused.headers(), "ratelimit").starts_with(r#""bytes";r=0;t="#));
     problem(refused, 429, "quota").await;
     assert_eq!(server.get("/v1/jobs").await.status(), StatusCode::OK, "looking is free");
+}
+
+#[tokio::test]
+async fn a_result_that_is_copied_counts_as_an_upload() {
+    let painted = picture(300, 200);
+    let size = painted.encode(Format::Png16).unwrap().len() as u64;
+    // Two copies, and the forms that ask for them.
+    let limits = LimitSettings { bytes_a_day: 5 * size / 2, ..NONE };
+    let server = Server::start_limited(limits, |_| {}).await;
+    let id = id_of(&server.finished(&painted).await).to_string();
+    let copy = || server.submit(small_form().text("initial_job", id.clone()));
+    let client = Client::at(server.addr.ip());
+    for copies in 1..=2 {
+        assert_eq!(copy().await.status(), StatusCode::ACCEPTED);
+        while server.jobs.uploaded_today(&client).await.unwrap() < copies * size {
+            tokio::task::yield_now().await;
+        }
+    }
+    let stored = server.stored_files().len();
+    problem(copy().await, 429, "quota").await;
+    assert_eq!(server.stored_files().len(), stored, "nothing was copied");
 }

@@ -23,6 +23,7 @@ mod prefix;
 #[path = "../../../../tests/common/proxy.rs"]
 mod proxy;
 mod ranges;
+mod receiver;
 mod refusals;
 mod service;
 mod slow;

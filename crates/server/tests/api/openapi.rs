@@ -83,11 +83,11 @@ async fn the_page_has_every_endpoint() {
     }
 }
 
-/// The methods and paths of the endpoints that take a key, and the scope that each names.
-fn keyed() -> Vec<(Method, String, Scope)> {
+/// The methods and paths of the endpoints that take a key, and the scopes that each names.
+fn keyed() -> Vec<(Method, String, Vec<Scope>)> {
     let (mut keyed, mut path, mut method) = (Vec::new(), String::new(), Method::GET);
     let description = impasto_server::openapi_yaml();
-    let mut lines = description.lines();
+    let mut lines = description.lines().peekable();
     while let Some(line) = lines.next() {
         if let Some(name) = line.strip_prefix("  /") {
             path = format!("/{}", name.trim_end_matches(':')).replace("{id}", "0199a5c0-0000-7000-8000-000000000000");
@@ -97,27 +97,33 @@ fn keyed() -> Vec<(Method, String, Scope)> {
         {
             method = name.to_uppercase().parse().unwrap();
         } else if line.trim() == "- key:" {
-            let scope = lines.next().unwrap().trim().strip_prefix("- ").unwrap();
-            keyed.push((method.clone(), path.clone(), Scope::ALL.into_iter().find(|s| s.name() == scope).unwrap()));
+            let named = |name: &str| Scope::ALL.into_iter().find(|scope| scope.name() == name).unwrap();
+            let mut scopes = Vec::new();
+            while let Some(name) = lines.next_if(|line| !line.ends_with(':')) {
+                scopes.push(named(name.trim().strip_prefix("- ").unwrap()));
+            }
+            keyed.push((method.clone(), path.clone(), scopes));
         }
     }
     keyed
 }
 
 #[tokio::test]
-async fn every_endpoint_takes_the_scope_that_it_names() {
+async fn every_endpoint_takes_the_scopes_that_it_names() {
     let server = Server::start().await;
     let mut keys = Vec::new();
     for scope in Scope::ALL {
-        keys.push((scope, key(&server, scope.name(), &[scope]).await));
+        keys.push((vec![scope], key(&server, scope.name(), &[scope]).await));
     }
+    let both = [Scope::Submit, Scope::Read];
+    keys.push((both.to_vec(), key(&server, "both", &both).await));
     let keyed = keyed();
     assert!(keyed.len() >= 14, "{keyed:?}");
     for (method, path, named) in keyed {
-        for (scope, key) in &keys {
+        for (scopes, key) in &keys {
             let status = with(server.request(method.clone(), &path), key).await.status();
-            let allowed = [named, Scope::Admin].contains(scope);
-            assert_eq!(status != StatusCode::FORBIDDEN, allowed, "{method} {path} with {scope}: {status}");
+            let allowed = scopes == &[Scope::Admin] || named.iter().all(|scope| scopes.contains(scope));
+            assert_eq!(status != StatusCode::FORBIDDEN, allowed, "{method} {path} with {scopes:?}: {status}");
         }
     }
 }

@@ -191,6 +191,45 @@ async fn nobody_paints_for_a_client_that_has_gone() {
 }
 
 #[tokio::test]
+async fn a_client_that_may_ask_again_finds_its_job_going_on() {
+    let mut server = Server::start().await;
+    let ask = |server: &Server| {
+        server.request(Method::POST, "/v1/paint").header("idempotency-key", "beach").multipart(small_form()).send()
+    };
+    let id = {
+        let waiting = ask(&server);
+        tokio::pin!(waiting);
+        tokio::select! {
+            response = &mut waiting => panic!("answered {response:?}"),
+            id = the_job(&server) => id,
+        }
+    };
+    // The service has seen it go once it has no connection open any more; whatever that did is done by then.
+    server = server.restarted().await;
+    assert_eq!(status(&server, id).await, Status::Queued);
+    let painted = picture(48, 32);
+    let (response, ()) = tokio::join!(async { timeout(AT_MOST, ask(&server)).await.unwrap().unwrap() }, async {
+        let claim = server.claim().await;
+        assert_eq!(claim.key.job, id);
+        server.finish(&claim, &painted).await;
+    });
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.bytes().await.unwrap(), painted.encode(Format::Png).unwrap());
+}
+
+#[tokio::test]
+async fn who_finds_no_room_to_wait_is_told_that_it_did_not() {
+    let server = Server::start_with(|settings| settings.max_waiting = 0).await;
+    for path in ["/v1/jobs", "/v1/paint"] {
+        let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+        let request = client.post(server.url(path)).header("prefer", "wait=30").multipart(small_form());
+        let response = timeout(AT_MOST, request.send()).await.unwrap().unwrap();
+        assert!([StatusCode::ACCEPTED, StatusCode::SEE_OTHER].contains(&response.status()));
+        assert!(!response.headers().contains_key("preference-applied"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_job_of_a_client_that_only_preferred_to_wait_goes_on_without_it() {
     let server = Server::start().await;
     let id = {

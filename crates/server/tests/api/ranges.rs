@@ -88,7 +88,7 @@ async fn a_part_that_is_not_there_is_refused_with_what_there_is() {
 async fn a_head_says_what_a_get_would() {
     let server = Server::start().await;
     let job = path_of(&server.finished(&picture(48, 32)).await);
-    for path in [format!("{job}/result"), format!("{job}/result?format=jpeg"), format!("{job}/preview")] {
+    for path in [format!("{job}/result"), format!("{job}/result?format=png16"), format!("{job}/preview")] {
         let got = server.get(&path).await;
         let head = ask(&server, Method::HEAD, &path, &[("range", "bytes=0-9")]).await;
         assert_eq!(head.status(), StatusCode::OK, "a range is for GET");
@@ -96,6 +96,45 @@ async fn a_head_says_what_a_get_would() {
             assert_eq!(header(head.headers(), name), header(got.headers(), name), "{path}");
         }
         assert!(head.bytes().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_read_than_is_sent() {
+    let (server, faulty) = Server::start_on_faulty(|_| {}).await;
+    let painted = picture(300, 200);
+    let job = path_of(&server.finished(&painted).await);
+    let whole = painted.encode(Format::Png).unwrap();
+    for path in [format!("{job}/result"), format!("{job}/preview")] {
+        let before = faulty.bytes_read();
+        let head = ask(&server, Method::HEAD, &path, &[]).await;
+        assert_eq!(header(head.headers(), "content-length"), whole.len().to_string());
+        let beyond = ask(&server, Method::GET, &path, &[("range", "bytes=99999999-")]).await;
+        assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+        assert_eq!(faulty.bytes_read(), before, "{path}");
+        let part = ask(&server, Method::GET, &path, &[("range", "bytes=100-9099")]).await;
+        assert_eq!(part.bytes().await.unwrap(), whole[100..9100]);
+        assert_eq!(faulty.bytes_read(), before + 9000, "{path}");
+        assert_eq!(server.get(&path).await.bytes().await.unwrap(), whole);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_made_for_a_head() {
+    let (server, faulty) = Server::start_on_faulty(|_| {}).await;
+    let job = path_of(&server.finished(&picture(48, 32)).await);
+    for format in ["jpeg", "webp", "tiff"] {
+        let path = format!("{job}/result?format={format}");
+        let before = faulty.bytes_read();
+        let head = ask(&server, Method::HEAD, &path, &[]).await;
+        assert_eq!(faulty.bytes_read(), before, "{format}");
+        let got = server.get(&path).await;
+        assert_eq!((head.status(), got.status()), (StatusCode::OK, StatusCode::OK));
+        for name in ["content-type", "content-disposition", "etag", "accept-ranges", "cache-control"] {
+            assert_eq!(header(head.headers(), name), header(got.headers(), name), "{format}");
+        }
+        assert!(!head.headers().contains_key("content-length"), "nobody knows it yet: {:?}", head.headers());
+        assert!(got.headers().contains_key("content-length"), "{format}");
     }
 }
 

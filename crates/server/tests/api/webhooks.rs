@@ -1,145 +1,20 @@
 //! What is told to webhooks, from their side.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    net::SocketAddr,
-    sync::Arc,
+    collections::{HashMap, HashSet},
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode, Uri},
-    response::{IntoResponse, Response},
-};
 use impasto_jobs::{ApiKey, JobError, Scope};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
-use tokio::{
-    net::TcpListener,
-    sync::{Mutex, mpsc},
-    time::timeout,
-};
+use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
     common::{Server, WEBHOOK_SECRET, path_of, picture, small_form},
     keys::with,
+    receiver::{AT_MOST, Reply, Webhook},
 };
-
-/// Far longer than anything here takes.
-const AT_MOST: Duration = Duration::from_secs(60);
-
-/// A request as the webhook got it.
-#[derive(Debug)]
-struct Got {
-    target: String,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        self.headers[name].to_str().unwrap()
-    }
-
-    /// Checks the signature as a receiver would that knows `secret` and the specification.
-    fn check(&self, secret: &str) {
-        let key = base64(secret.strip_prefix("whsec_").unwrap());
-        let signed =
-            [self.header("webhook-id").as_bytes(), b".", self.header("webhook-timestamp").as_bytes(), b".", &self.body]
-                .concat();
-        let expected = hmac_sha256(&key, &signed);
-        let given = self.header("webhook-signature").strip_prefix("v1,").unwrap();
-        assert_eq!(base64(given), expected);
-        let now = jiff::Timestamp::now().as_second();
-        assert!((now - self.header("webhook-timestamp").parse::<i64>().unwrap()).abs() < 300);
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-}
-
-/// Base64 by its definition.
-fn base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits = text.bytes().filter(|byte| *byte != b'=');
-    let digits = digits.map(|byte| DIGITS.iter().position(|digit| *digit == byte).unwrap() as u32);
-    let (mut bytes, mut held, mut bits) = (Vec::new(), 0, 0);
-    for digit in digits {
-        (held, bits) = (held << 6 | digit, bits + 6);
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((held >> bits) as u8);
-        }
-    }
-    bytes
-}
-
-/// HMAC by its definition, RFC 2104, over a hash that others have tested.
-fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
-    use sha2::{Digest, Sha256};
-    let mut block = [0; 64];
-    block[..key.len()].copy_from_slice(key);
-    let inner = Sha256::digest([block.map(|byte| byte ^ 0x36).as_slice(), message].concat());
-    Sha256::digest([block.map(|byte| byte ^ 0x5c).as_slice(), &inner].concat()).to_vec()
-}
-
-/// How the webhook answers.
-#[derive(Clone, Debug)]
-enum Reply {
-    Status(u16),
-    Elsewhere(String),
-    Never,
-}
-
-/// A webhook that answers as it was told, and then with 204.
-struct Webhook {
-    address: SocketAddr,
-    got: mpsc::UnboundedReceiver<Got>,
-}
-
-type Replies = Arc<(Mutex<VecDeque<Reply>>, mpsc::UnboundedSender<Got>)>;
-
-impl Webhook {
-    async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (tell, got) = mpsc::unbounded_channel();
-        let replies: Replies = Arc::new((Mutex::new(replies.into_iter().collect()), tell));
-        let router = Router::new().fallback(take).with_state(replies);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, got }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/painted?job=1", self.address)
-    }
-
-    /// The next message, signed with the operator's secret.
-    async fn next(&mut self) -> Got {
-        self.next_signed_with(WEBHOOK_SECRET).await
-    }
-
-    async fn next_signed_with(&mut self, secret: &str) -> Got {
-        let got = timeout(AT_MOST, self.got.recv()).await.expect("no message came").unwrap();
-        got.check(secret);
-        got
-    }
-}
-
-async fn take(State(replies): State<Replies>, target: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let reply = replies.0.lock().await.pop_front();
-    replies.1.send(Got { target: target.to_string(), headers, body }).ok();
-    match reply {
-        None => StatusCode::NO_CONTENT.into_response(),
-        Some(Reply::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
-        Some(Reply::Elsewhere(place)) => (StatusCode::FOUND, [("location", place)]).into_response(),
-        Some(Reply::Never) => std::future::pending().await,
-    }
-}
 
 async fn submit(server: &Server, url: &str) -> String {
     let response = server.submit(small_form().text("webhook", url.to_owned())).await;
