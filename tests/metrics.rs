@@ -19,8 +19,9 @@ const SKETCH: &[(&str, &str)] = &[("preset", "fast"), ("size", "48")];
 struct Numbers(String);
 
 impl Numbers {
-    async fn of(service: &Service) -> Self {
-        let response = service.get("/metrics").await;
+    /// As they are told at `address`.
+    async fn at(service: &Service, address: &str) -> Self {
+        let response = service.http.get(format!("{address}/metrics")).send().await.expect("it answers");
         assert_eq!(response.status(), 200);
         Self(response.text().await.expect("it is text"))
     }
@@ -44,9 +45,14 @@ impl Numbers {
 
 /// Asks again and again until the numbers are as they should be.
 async fn numbers_once(service: &Service, hold: impl Fn(&Numbers) -> bool) -> Numbers {
+    numbers_at(service, &service.base_url, hold).await
+}
+
+/// The same where numbers are told at another address.
+async fn numbers_at(service: &Service, address: &str, hold: impl Fn(&Numbers) -> bool) -> Numbers {
     let asking = async {
         loop {
-            let numbers = Numbers::of(service).await;
+            let numbers = Numbers::at(service, address).await;
             if hold(&numbers) {
                 return numbers;
             }
@@ -54,20 +60,6 @@ async fn numbers_once(service: &Service, hold: impl Fn(&Numbers) -> bool) -> Num
         }
     };
     tokio::time::timeout(common::PATIENCE, asking).await.expect("it came to pass")
-}
-
-/// What is at `url` as soon as `words` are in it.
-async fn text_once(url: &str, words: &str) -> String {
-    let asking = async {
-        loop {
-            let text = reqwest::get(url).await.expect("it answers").text().await.expect("it is text");
-            if text.contains(words) {
-                return text;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(common::PATIENCE, asking).await.unwrap_or_else(|_| panic!("{words} never came at {url}"))
 }
 
 fn repository(path: &str) -> String {
@@ -179,9 +171,8 @@ async fn numbers_have_an_address_of_their_own_in_every_role() {
     let service = service_with(data.path(), &own).await;
     service.wait_until_logged("metrics at ").await;
     let address = address_in(&service.log());
-    // The workers are started after the address is there.
-    let text = text_once(&format!("{address}/metrics"), "impasto_workers{").await;
-    assert!(text.contains("impasto_jobs{"), "{text}");
+    numbers_at(&service, &address, |numbers| numbers.sum("impasto_workers", &[]) == 1.0).await;
+    assert!(Numbers::at(&service, &address).await.families().contains("impasto_jobs"), "it has an API");
     assert_eq!(service.http.get(format!("{address}/healthz")).send().await.expect("it answers").status(), 200);
     assert_eq!(service.http.get(format!("{address}/v1/jobs")).send().await.expect("it answers").status(), 404);
     assert!(service.stop_gently().await.success());
@@ -197,9 +188,9 @@ async fn numbers_have_an_address_of_their_own_in_every_role() {
     let id = id_of(&api.submit(SKETCH).await).to_owned();
     api.wait_until_finished(&id).await;
     let address = address_in(&std::fs::read_to_string(log).expect("it can be read"));
-    let ended = r#"impasto_job_run_seconds_count{status="succeeded"} 1"#;
-    let text = text_once(&format!("{address}/metrics"), ended).await;
-    assert!(!text.contains("impasto_jobs{"), "the API tells of all jobs: {text}");
+    let ended = |numbers: &Numbers| numbers.sum("impasto_job_run_seconds_count", &["succeeded"]) == 1.0;
+    let numbers = numbers_at(&api, &address, ended).await;
+    assert!(!numbers.families().contains("impasto_jobs"), "the API tells of all jobs: {}", numbers.0);
     worker.kill().expect("it is there");
     worker.wait().expect("it ends");
 }

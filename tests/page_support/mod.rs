@@ -5,6 +5,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Instant,
 };
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -23,9 +24,6 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome-stab
 
 /// The last words of the line in which chromedriver says its port.
 const ANNOUNCEMENT: &str = "started successfully on port ";
-
-/// What chromedriver says of a script whose page has gone.
-const UNLOADED: &str = "document unloaded";
 
 /// Resolves to true as soon as CONDITION holds on the page, or to false after so many milliseconds.
 const WHEN: &str = "
@@ -119,11 +117,12 @@ impl Browser {
         let script = WHEN.replace("CONDITION", condition);
         let patience = PATIENCE.as_millis() as u64;
         let wait = json!({"script": script, "args": [patience]});
+        let began = Instant::now();
         let came_true = loop {
             match try_send(self.http.post(format!("{}/execute/async", self.session)).json(&wait)).await {
                 Ok(came_true) => break came_true,
                 // The page has gone to another in the middle: the wait goes on there.
-                Err(problem) if problem["message"].as_str().is_some_and(|message| message.contains(UNLOADED)) => {}
+                Err(problem) if is_of_a_page_that_has_gone(&problem) && began.elapsed() < PATIENCE => {}
                 Err(problem) => panic!("chromedriver: {problem:#}"),
             }
         };
@@ -206,6 +205,12 @@ fn capabilities(chromium: &Path, profile: &Path) -> Value {
         "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         "timeouts": {"script": 2 * PATIENCE.as_millis() as u64},
     })
+}
+
+/// What chromedriver says of a script whose page has gone: this, or at once that the time is up.
+fn is_of_a_page_that_has_gone(problem: &Value) -> bool {
+    let is_unloaded = problem["message"].as_str().is_some_and(|message| message.contains("document unloaded"));
+    is_unloaded || problem["error"] == "script timeout"
 }
 
 async fn send(request: reqwest::RequestBuilder) -> Value {

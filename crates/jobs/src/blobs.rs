@@ -3,14 +3,15 @@
 use std::{
     collections::HashSet,
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem, path::Path as Location,
+    GetOptions, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem, path::Path as Location,
 };
 
 use crate::{BlobKey, BlobKind, JobId, Moved, key, leftovers, traffic::Traffic};
@@ -128,6 +129,36 @@ impl BlobStore {
         let bytes = read.await.map_err(|cause| unreadable(key, cause))?;
         self.traffic.count_read(key, bytes.len() as u64);
         Ok(bytes)
+    }
+
+    /// How many bytes a blob has; nothing of it is read.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn size(&self, key: &BlobKey) -> Result<u64, BlobError> {
+        let found = self.objects.head(&location(key)?).await;
+        found.map(|blob| blob.size).map_err(|cause| unreadable(key, cause))
+    }
+
+    /// Reads a blob, or some of its bytes, piece by piece: no more of it is in memory than is on its way. One that is deleted
+    /// meanwhile may break off.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get), and when `range` begins after the end of the blob.
+    pub async fn read(
+        &self,
+        key: &BlobKey,
+        range: Option<Range<u64>>,
+    ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
+        let found = self.objects.get_opts(&location(key)?, options).await.map_err(|cause| unreadable(key, cause))?;
+        let (key, traffic) = (key.clone(), self.traffic.clone());
+        let pieces = found.into_stream().map(move |piece| {
+            let piece = piece.map_err(|cause| unreadable(&key, cause))?;
+            traffic.count_read(&key, piece.len() as u64);
+            Ok(piece)
+        });
+        Ok(pieces.boxed())
     }
 
     /// The bytes that this process has read and written by this store and its clones since it was last asked.

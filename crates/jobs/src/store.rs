@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::{
     ApiKey, Blame, BlobKey, CancelError, Claim, ClaimError, ClaimKey, Client, DueDelivery, Idempotency, Job, JobError,
     JobId, JobPage, JobQuery, KeyId, Lease, Losses, NewJob, NewKeyError, QueueLimits, Sight, Stamp, Standing, Status,
-    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite,
+    StoreError, SubmitError, Submitted, TryOutcome, WorkerName, sqlite::Sqlite, sweep::Finished,
 };
 
 /// All jobs. Any number of processes may have the same store open; a clone shares its connections.
@@ -183,7 +183,8 @@ impl JobStore {
         self.database.touch_key(id).await
     }
 
-    /// Begins a session of the key `key`, whose cookie has the SHA-256 `hash`, until `expires_at`; forgets those that are over.
+    /// Begins a session of the key `key`, whose cookie has the SHA-256 `hash`, until `expires_at`; forgets those that are over,
+    /// and of the key's others all but the latest hundred.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,11 +200,11 @@ impl JobStore {
         self.database.session_key(hash).await
     }
 
-    /// Ends a session; one that is over is fine.
+    /// Ends a session; returns whether there was one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_session(&self, hash: &str) -> Result<(), StoreError> {
+    pub async fn end_session(&self, hash: &str) -> Result<bool, StoreError> {
         self.database.end_session(hash).await
     }
 
@@ -266,13 +267,9 @@ impl JobStore {
 
 /// What the sweeper asks.
 impl JobStore {
-    /// The jobs in one of `statuses` that came to their end before `before`, or ever; the one that ended first comes first.
-    pub(crate) async fn finished(
-        &self,
-        statuses: &[Status],
-        before: Option<Timestamp>,
-    ) -> Result<Vec<JobId>, StoreError> {
-        self.database.finished(statuses, before).await
+    /// Every job that came to its end; the one that ended last comes first.
+    pub(crate) async fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+        self.database.finished().await
     }
 
     /// Every blob that any job names.

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{BlobError, BlobKey, BlobStore, JobId, JobStore, Sight, Status, StoreError, blobs::StoredBlob};
+use crate::{BlobError, BlobKey, BlobStore, Client, JobId, JobStore, Sight, Status, StoreError, blobs::StoredBlob};
 
 /// For how long, and how many, finished jobs are kept with their pictures; `None` sets no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,10 +18,30 @@ pub struct Retention {
     pub succeeded: Option<Duration>,
     /// How long jobs are kept that failed or were canceled.
     pub failed: Option<Duration>,
-    /// Finished jobs at the most; those that ended first go first.
+    /// Finished jobs at the most; of the client that has the most, those that ended first go first.
     pub most_jobs: Option<u64>,
-    /// Bytes of all blobs of finished jobs at the most; the jobs that ended first go first.
+    /// Bytes of all blobs of finished jobs at the most; of the client that has the most, the jobs that ended first go first.
     pub most_bytes: Option<u64>,
+}
+
+/// A job that came to its end.
+pub(crate) struct Finished {
+    pub id: JobId,
+    pub client: Client,
+    pub status: Status,
+    pub finished_at: Timestamp,
+    /// Whether its webhook has yet to be told of its end.
+    pub owes_a_message: bool,
+}
+
+impl Retention {
+    /// Whether the job was kept for long enough at `now`.
+    fn is_over(&self, job: &Finished, now: Timestamp) -> bool {
+        let kept_for = if job.status == Status::Succeeded { self.succeeded } else { self.failed };
+        // A time before the calendar's begin keeps everything.
+        let before = kept_for.and_then(|kept_for| now.checked_sub(kept_for).ok());
+        before.is_some_and(|before| job.finished_at < before)
+    }
 }
 
 /// Why a sweep ended early. What it had found by then is deleted.
@@ -82,30 +102,27 @@ impl Sweeper {
         Ok(Swept { jobs: expired.len() as u64, litter })
     }
 
-    async fn expired(&self, stored: &[StoredBlob]) -> Result<HashSet<JobId>, StoreError> {
-        let Retention { succeeded, failed, most_jobs, most_bytes } = self.retention;
-        let mut expired = HashSet::new();
-        for (statuses, kept_for) in
-            [(&[Status::Succeeded][..], succeeded), (&[Status::Failed, Status::Canceled][..], failed)]
-        {
-            // A time before the calendar's begin keeps everything.
-            if let Some(before) = kept_for.and_then(|kept_for| Timestamp::now().checked_sub(kept_for).ok()) {
-                expired.extend(self.jobs.finished(statuses, Some(before)).await?);
-            }
-        }
+    /// The jobs whose time is up, or for which there is no room. One that owes a message is not among them: its row is what the
+    /// message goes by, and its picture what whoever gets it will ask for.
+    async fn expired(&self, stored: &[StoredBlob]) -> Result<Vec<JobId>, StoreError> {
         let mut sizes = HashMap::<_, u64>::new();
         for blob in stored {
             *sizes.entry(blob.job).or_default() += blob.bytes;
         }
-        let all = [Status::Succeeded, Status::Failed, Status::Canceled];
-        let finished = self.jobs.finished(&all, None).await?;
-        let (mut jobs, mut bytes) = (0, 0);
-        for job in finished.into_iter().rev().filter(|job| !expired.contains(job)).collect::<Vec<_>>() {
-            jobs += 1;
-            bytes += sizes.get(&job).copied().unwrap_or_default();
-            if most_jobs.is_some_and(|most| jobs > most) || most_bytes.is_some_and(|most| bytes > most) {
-                expired.insert(job);
-            }
+        let now = Timestamp::now();
+        let (mut expired, mut kept) = (Vec::new(), Vec::new());
+        for job in self.jobs.finished().await? {
+            let goes = self.retention.is_over(&job, now) && !job.owes_a_message;
+            if goes { expired.push(job.id) } else { kept.push(job) }
+        }
+        for (most, weight) in [
+            (self.retention.most_jobs, &(|_: &Finished| 1_u64) as &dyn Fn(&Finished) -> u64),
+            (self.retention.most_bytes, &|job| sizes.get(&job.id).copied().unwrap_or_default()),
+        ] {
+            let Some(most) = most else { continue };
+            let crowded_out = crowded_out(&kept, most, weight);
+            kept.retain(|job| !crowded_out.contains(&job.id));
+            expired.extend(crowded_out);
         }
         Ok(expired)
     }
@@ -122,6 +139,25 @@ impl Sweeper {
         let leftovers = old_enough(&mut self.leftovers, self.blobs.leftovers().await?, self.litter_age);
         Ok(self.blobs.delete_leftovers(leftovers).await?)
     }
+}
+
+/// The jobs that are too many where all may weigh `most` together. `jobs` are the latest first. Clients have equal shares, and
+/// what one leaves of its own is the others': nobody's pictures go because somebody else has many.
+fn crowded_out(jobs: &[Finished], most: u64, weight: impl Fn(&Finished) -> u64) -> HashSet<JobId> {
+    let mut own = HashMap::<_, u64>::new();
+    let mut by_share = Vec::new();
+    for job in jobs {
+        let share = own.entry(&job.client).or_default();
+        *share += weight(job);
+        by_share.push((*share, job));
+    }
+    by_share.sort_by_key(|&(share, _)| share);
+    let mut all = 0;
+    let too_many = by_share.into_iter().map(|(_, job)| job).filter(|job| {
+        all += weight(job);
+        all > most
+    });
+    too_many.filter(|job| !job.owes_a_message).map(|job| job.id).collect()
 }
 
 /// Those of `found` that have been `known` for `age`. What is no longer found is forgotten.

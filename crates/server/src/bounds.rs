@@ -24,14 +24,20 @@ const RETRY: u64 = 10;
 /// Requests that may wait for their turn to upload, for each that may upload: more would only wait in vain.
 const LINE: usize = 16;
 
+/// Files that may be in memory at once because they were made for those who fetch them.
+const MADE: usize = 8;
+
 /// The room there is.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     uploads: Shares,
     line: Shares,
     waiting: Shares,
+    made: Shares,
     memory: Arc<Semaphore>,
     pieces: u32,
+    /// One for each client: whoever asks for much comes behind itself before it comes behind others.
+    own_turns: Shares,
     /// Held from before a file is read until there is memory for its picture: files that wait would hold as much.
     turn: Mutex<()>,
     patience: Duration,
@@ -46,8 +52,10 @@ impl Bounds {
             uploads: Shares::halves(settings.max_uploads.get()),
             line: Shares::halves(settings.max_uploads.get().saturating_mul(LINE)),
             waiting: Shares::halves(settings.max_waiting),
+            made: Shares::halves(MADE),
             memory: Arc::new(Semaphore::new(pieces as usize)),
             pieces,
+            own_turns: Shares::one_each(),
             turn: Mutex::new(()),
             patience: Duration::from_secs(settings.busy_seconds),
         }
@@ -67,14 +75,21 @@ impl Bounds {
         })
     }
 
-    /// Reads a file by `read` and finds room for it and for what `need` says its picture takes, in bytes. A picture that needs
+    /// Room for one more file that is made for `client`, until it has taken it.
+    pub async fn made(&self, client: &Client) -> Result<Place, Problem> {
+        self.in_time("pictures", async { Ok(self.made.take(client).await) }).await
+    }
+
+    /// For `client`, reads a file by `read` and finds room for it and for what `need` says its picture takes, in bytes. A picture that needs
     /// more than there is has all of it for itself.
     pub async fn memory_for<T>(
         &self,
+        client: &Client,
         read: impl Future<Output = Result<T, Problem>>,
         need: impl FnOnce(&T) -> u64,
     ) -> Result<(T, OwnedSemaphorePermit), Problem> {
         self.in_time("pictures", async {
+            let _own_turn = self.own_turns.take(client).await;
             let _turn = self.turn.lock().await;
             let file = read.await?;
             let pieces = u32::try_from(need(&file).div_ceil(PIECE)).unwrap_or(u32::MAX).min(self.pieces);
@@ -92,4 +107,41 @@ impl Bounds {
 fn full(things: &str) -> Problem {
     let why = format!("as many {things} as there is room for are being worked on; try again later");
     Problem::new(Kind::Busy, why).retry_after(RETRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, sync::Mutex};
+
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Takes all of the memory for `number` of these, one after the other, and writes down who was served.
+    fn ask(asking: &mut JoinSet<()>, bounds: &Arc<Bounds>, served: &Arc<Mutex<Vec<u8>>>, number: u8) {
+        let (bounds, served) = (bounds.clone(), served.clone());
+        asking.spawn(async move {
+            let client = Client::at(Ipv4Addr::new(10, 0, 0, number).into());
+            let room = bounds.memory_for(&client, async { Ok(()) }, |()| u64::MAX).await;
+            served.lock().unwrap().push(number);
+            tokio::task::yield_now().await;
+            drop(room);
+        });
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_much_comes_behind_itself() {
+        let (bounds, served) = (Arc::new(Bounds::new(&Settings::default())), Arc::default());
+        let mut asking = JoinSet::new();
+        for _ in 0..20 {
+            ask(&mut asking, &bounds, &served, 1);
+        }
+        tokio::task::yield_now().await;
+        ask(&mut asking, &bounds, &served, 2);
+        asking.join_all().await;
+        let served = served.lock().unwrap();
+        let before = served.iter().position(|&number| number == 2).unwrap();
+        assert!(before <= 3, "{served:?}");
+        assert_eq!(served.len(), 21);
+    }
 }

@@ -1,5 +1,5 @@
-//! Who sends a request, and what they may do. A route says by its extractor what it takes to be let in ([`Submits`], [`Reads`]
-//! or [`Administers`]); the job store shows nothing without the [`Sight`] that only these give. A route that says nothing
+//! Who sends a request, and what they may do. A route says by its extractor what it takes to be let in ([`Submits`], [`Reads`],
+//! [`Paints`] or [`Administers`]); the job store shows nothing without the [`Sight`] that only these give. A route that says nothing
 //! is closed to whoever has no key all the same: [`admission`](crate::admission) lets nobody by.
 
 use axum::{
@@ -59,13 +59,11 @@ impl Caller {
         self.key.as_ref().is_none_or(|(_, scopes)| may(scopes))
     }
 
-    /// The caller whom [`admission`](crate::admission) has let by, who has to be allowed `scope`.
-    fn with(scope: Scope, parts: &Parts) -> Result<Self, Problem> {
+    /// The caller whom [`admission`](crate::admission) has let by, who has to be allowed all of `scopes`.
+    fn with(scopes: &[Scope], parts: &Parts) -> Result<Self, Problem> {
         let caller = parts.extensions.get::<Self>().cloned();
         let caller = caller.ok_or_else(|| Problem::internal(&"a route asks who calls, and nobody was asked"))?;
-        if caller.may(scope) {
-            return Ok(caller);
-        }
+        let Some(scope) = scopes.iter().find(|&&scope| !caller.may(scope)) else { return Ok(caller) };
         Err(Problem::new(Kind::NotAllowed, format!("the key does not allow this: it takes one with the scope {scope}")))
     }
 }
@@ -78,6 +76,10 @@ pub(crate) struct Submits(pub Caller);
 #[derive(Debug)]
 pub(crate) struct Reads(pub Caller);
 
+/// A caller who may submit jobs and look at what comes of them.
+#[derive(Debug)]
+pub(crate) struct Paints(pub Caller);
+
 /// A caller who may look at everything.
 #[derive(Debug)]
 pub(crate) struct Administers(#[expect(dead_code, reason = "nothing depends on which of them it is")] pub Caller);
@@ -86,7 +88,7 @@ impl FromRequestParts<Shared> for Submits {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        Caller::with(Scope::Submit, parts).map(Self)
+        Caller::with(&[Scope::Submit], parts).map(Self)
     }
 }
 
@@ -94,7 +96,15 @@ impl FromRequestParts<Shared> for Reads {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        Caller::with(Scope::Read, parts).map(Self)
+        Caller::with(&[Scope::Read], parts).map(Self)
+    }
+}
+
+impl FromRequestParts<Shared> for Paints {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        Caller::with(&[Scope::Submit, Scope::Read], parts).map(Self)
     }
 }
 
@@ -102,6 +112,6 @@ impl FromRequestParts<Shared> for Administers {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        Caller::with(Scope::Admin, parts).map(Self)
+        Caller::with(&[Scope::Admin], parts).map(Self)
     }
 }

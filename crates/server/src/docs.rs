@@ -66,8 +66,10 @@ fn page(api: &Value) -> String {
 fn operation_text(operation: &Value, api: &Value) -> String {
     let mut html = prose(&operation["summary"]) + &prose(&operation["description"]);
     // Two ways to show one key: the scope is the same.
-    for scope in items(&operation["security"][0][KEY]) {
-        _ = writeln!(html, "<p>It takes a <a href=\"#guide-keys\">key</a> with the scope {}.</p>", code(text(scope)));
+    let scopes: Vec<_> = items(&operation["security"][0][KEY]).map(|scope| code(text(scope))).collect();
+    if !scopes.is_empty() {
+        let (word, scopes) = (if scopes.len() == 1 { "scope" } else { "scopes" }, scopes.join(" and "));
+        _ = writeln!(html, "<p>It takes a <a href=\"#guide-keys\">key</a> with the {word} {scopes}.</p>");
     }
     let parameters: Vec<_> = items(&operation["parameters"])
         .map(|parameter| {

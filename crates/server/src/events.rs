@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use axum::response::sse::Event;
 use futures::{Stream, StreamExt, stream};
-use impasto_jobs::{JobId, Sight, Stamp};
+use impasto_jobs::{Attempt, JobId, Sight, Stamp};
 use impasto_recipe::{Fingerprint, Position};
 use tokio::time::sleep;
 
@@ -21,23 +21,25 @@ use crate::{
 /// From one try to look at a job to the next, where the stores fail.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
-/// How much of a job somebody has heard: what the id of an event says, as `REVISION.STAGE.EPOCH.PREVIEWS`.
+/// How much of a job somebody has heard: what the id of an event says, as `REVISION.STAGE.EPOCH.PREVIEWS.ATTEMPT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heard {
     revision: u64,
     losses: Position,
     previews: u64,
+    /// Which claim the losses are of: another one may have started over, and have passed their place since.
+    attempt: Attempt,
 }
 
 impl Heard {
     /// A job at revision 0 is queued, and how a queued job stands is told in any case.
-    const NOTHING: Self = Self { revision: 0, losses: Position::START, previews: 0 };
+    const NOTHING: Self = Self { revision: 0, losses: Position::START, previews: 0, attempt: Attempt(0) };
 }
 
 impl fmt::Display for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, losses: Position { stage, epoch }, previews } = self;
-        write!(f, "{revision}.{stage}.{epoch}.{previews}")
+        let Self { revision, losses: Position { stage, epoch }, previews, attempt: Attempt(attempt) } = self;
+        write!(f, "{revision}.{stage}.{epoch}.{previews}.{attempt}")
     }
 }
 
@@ -48,9 +50,13 @@ impl FromStr for Heard {
         let heard = || {
             let mut parts = text.split('.').map(|part| part.bytes().all(|byte| byte.is_ascii_digit()).then_some(part));
             let mut next = || parts.next().flatten();
-            let (revision, stage, epoch, previews) = (next()?, next()?, next()?, next()?);
-            let losses = Position { stage: stage.parse().ok()?, epoch: epoch.parse().ok()? };
-            let heard = Self { revision: revision.parse().ok()?, losses, previews: previews.parse().ok()? };
+            let (revision, stage, epoch, previews, attempt) = (next()?, next()?, next()?, next()?, next()?);
+            let heard = Self {
+                revision: revision.parse().ok()?,
+                losses: Position { stage: stage.parse().ok()?, epoch: epoch.parse().ok()? },
+                previews: previews.parse().ok()?,
+                attempt: Attempt(attempt.parse().ok()?),
+            };
             parts.next().is_none().then_some(heard)
         };
         heard().ok_or_else(|| format!("'{text}' is no id of an event of a job: give the last one that was heard"))
@@ -96,6 +102,7 @@ impl Teller {
         if self.has_started_over(&job) {
             self.heard.losses = Position::START;
         }
+        self.heard.attempt = job.attempt;
         let losses = match job.latest == self.heard.losses {
             true => None,
             false => Some(new_losses::after(&self.app, self.id, job.revision, self.heard.losses).await?),
@@ -130,10 +137,12 @@ impl Teller {
         Event::default().event(name).id(self.heard.to_string()).data(data)
     }
 
-    /// Whether what the client has heard of losses is of a run that was given up. Another device has begun anew then.
+    /// Whether what the client has heard of losses may be of a run that was given up. Another device has begun anew then; and whoever
+    /// was away while another worker took the job cannot know how far back that one went.
     fn has_started_over(&self, job: &RenderedJob) -> bool {
         let is_behind = job.latest < self.heard.losses;
-        is_behind || self.fingerprint.is_some() && self.fingerprint != job.fingerprint
+        let has_other_hands = self.told.is_none() && self.heard.attempt != job.attempt;
+        is_behind || has_other_hands || self.fingerprint.is_some() && self.fingerprint != job.fingerprint
     }
 
     /// Whether the job stands otherwise than the client knows. Previews are told by themselves.

@@ -33,6 +33,7 @@ mod new_losses;
 mod openapi;
 mod opening;
 mod order;
+mod outgoing;
 mod pace;
 mod page;
 mod part;

@@ -37,7 +37,7 @@ Links and `Location` are relative to the origin of the service. What is not done
 `application/problem+json` (RFC 9457): `type` names the sort of problem and does not change between versions, `detail` \
 says what is wrong and what would be right, and `field` names the form field, query parameter or header at fault.
 
-Where the operator has made keys, most endpoints take one: `Authorization: Bearer impasto_…`, with the scope that each names. A key \
+Where the operator has made keys, most endpoints take one: `Authorization: Bearer impasto_…`, with the scopes that each names. A key \
 sees its own jobs alone.";
 
 #[derive(utoipa::OpenApi)]
@@ -93,12 +93,12 @@ fn describe_admission(api: &mut OpenApi) {
         let safe = item.get.as_mut().map(|operation| (operation, false));
         let others = [&mut item.post, &mut item.delete].into_iter().flatten().map(|operation| (operation, true));
         for (operation, changes_something) in safe.into_iter().chain(others) {
-            describe_door(operation, access, routes::scope(path, changes_something), changes_something);
+            describe_door(operation, access, routes::scopes(path, changes_something), changes_something);
         }
     }
 }
 
-fn describe_door(operation: &mut Operation, access: Access, scope: Scope, changes_something: bool) {
+fn describe_door(operation: &mut Operation, access: Access, scopes: &[Scope], changes_something: bool) {
     let mut may_be = |status: &str, why: &str| {
         let responses = &mut operation.responses.responses;
         responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem_response(why)));
@@ -117,7 +117,8 @@ fn describe_door(operation: &mut Operation, access: Access, scope: Scope, change
         );
     }
     if access == Access::Keyed {
-        operation.security = Some([KEY, PAGE].map(|way| SecurityRequirement::new(way, [scope.name()])).into());
+        let names = || scopes.iter().map(|scope| scope.name());
+        operation.security = Some([KEY, PAGE].map(|way| SecurityRequirement::new(way, names())).into());
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     initial::{self, INITIAL_JOB},
     pictures,
     problem::Problem,
+    quota::Tally,
     role::{Place, Role},
 };
 
@@ -63,10 +64,11 @@ struct Seen {
     inspected: Inspected,
 }
 
-/// The job that the form `order` asks for under the name `id`, on these terms.
+/// The job that the form `order` asks for under the name `id`, on these terms. `tally` counts what is copied for it.
 pub(crate) async fn resolve(
     app: &App,
     caller: &Caller,
+    tally: &Tally,
     id: JobId,
     terms: Terms,
     mut order: Order,
@@ -76,9 +78,9 @@ pub(crate) async fn resolve(
             let why = "says what to start from already: leave out initial";
             return Err(OptionError::new(INITIAL_JOB, why).into());
         }
-        order.add(Role::Initial, initial::copy_result(app, caller, from, id).await?);
+        order.add(Role::Initial, initial::copy_result(app, caller, tally, from, id).await?);
     }
-    let seen = look_at(app, &order).await?;
+    let seen = look_at(app, caller, &order).await?;
     let size_of = |role| seen.iter().find(|seen| seen.place.role == role).map(|seen| seen.inspected.size);
     // A form without content is refused while it is read.
     let content = size_of(Role::Content).ok_or_else(|| Problem::internal(&"a form without content came through"))?;
@@ -110,7 +112,7 @@ pub(crate) async fn resolve(
 }
 
 /// Every picture of the form, one after the other.
-async fn look_at(app: &App, order: &Order) -> Result<Vec<Seen>, Problem> {
+async fn look_at(app: &App, caller: &Caller, order: &Order) -> Result<Vec<Seen>, Problem> {
     let mut seen = Vec::new();
     for role in Role::ALL {
         for (number, key) in order.files(role).iter().enumerate() {
@@ -120,7 +122,7 @@ async fn look_at(app: &App, order: &Order) -> Result<Vec<Seen>, Problem> {
             } else {
                 (DecodeLimits { max_pixels: app.settings.max_pixels }, place.in_problems())
             };
-            let inspected = pictures::check(app, key, limits, &field).await?;
+            let inspected = pictures::check(app, caller.client(), key, limits, &field).await?;
             seen.push(Seen { place, inspected });
         }
     }

@@ -1,12 +1,20 @@
 //! Files go out whole, or the part of them that a client asks for: one that lost its connection has the rest.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, IntoResponseParts, Response},
 };
-use bytes::Bytes;
+use impasto_jobs::BlobError;
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    outgoing::Outgoing,
+    problem::{Kind, Problem},
+};
+
+/// Says that a file may be had in parts.
+pub(crate) const IN_PARTS: [(HeaderName, HeaderValue); 1] =
+    [(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))];
 
 /// What a request would have of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,29 +27,39 @@ enum Part {
 }
 
 /// `file`, whose strong tag is `tag`, or what a request with `method` and `headers` would have of it; `about` says what it is.
-pub(crate) fn answer(
+///
+/// # Errors
+/// When the file cannot be read, or is gone.
+pub(crate) async fn answer(
     method: &Method,
     headers: &HeaderMap,
     tag: &HeaderValue,
     about: impl IntoResponseParts,
-    file: Bytes,
-) -> Response {
-    let length = file.len();
-    let in_parts = [(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"))];
-    match part(method, headers, tag, length as u64) {
-        Part::Whole => (about, in_parts, file).into_response(),
+    file: Outgoing<'_>,
+) -> Result<Response, BlobError> {
+    let length = file.length().await?;
+    match part(method, headers, tag, length) {
+        Part::Whole => {
+            let body = if method == Method::HEAD { Body::empty() } else { file.into_body(None).await? };
+            Ok((about, IN_PARTS, of_length(length), body).into_response())
+        }
         Part::Of(first, last) => {
-            // Both are within the file.
-            let part = file.slice(first as usize..=last as usize);
-            let response = (StatusCode::PARTIAL_CONTENT, about, in_parts, part).into_response();
-            within(response, format!("bytes {first}-{last}/{length}"))
+            let body = file.into_body(Some(first..last + 1)).await?;
+            let sent = of_length(last + 1 - first);
+            let response = (StatusCode::PARTIAL_CONTENT, about, IN_PARTS, sent, body).into_response();
+            Ok(within(response, format!("bytes {first}-{last}/{length}")))
         }
         Part::Beyond => {
             let why = format!("the file has {length} bytes: ask for some of these");
             let problem = Problem::new(Kind::RangeNotSatisfiable, why).in_field("Range");
-            within(problem.into_response(), format!("bytes */{length}"))
+            Ok(within(problem.into_response(), format!("bytes */{length}")))
         }
     }
+}
+
+/// A body that comes piece by piece does not tell its length by itself.
+pub(crate) fn of_length(bytes: u64) -> [(HeaderName, HeaderValue); 1] {
+    [(header::CONTENT_LENGTH, bytes.into())]
 }
 
 fn within(mut response: Response, range: String) -> Response {

@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 
 use bytes::Bytes;
-use impasto_jobs::{BlobError, BlobKey, JobId};
+use impasto_jobs::{BlobError, BlobKey, Client, JobId};
 use impasto_picture::{DecodeError, DecodeLimits, EncodeError, Encoding, Inspected, MemoryNeed, Picture};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinError};
 use utoipa::ToSchema;
@@ -24,9 +24,16 @@ pub(crate) struct PictureFile(Vec<u8>);
 pub(crate) const OF_OUR_OWN: DecodeLimits = DecodeLimits { max_pixels: u64::MAX };
 
 /// What there is to know of the picture `key`, which is decoded to the last pixel; `field` is its name in problems.
-pub(crate) async fn check(app: &App, key: &BlobKey, limits: DecodeLimits, field: &str) -> Result<Inspected, Problem> {
+/// It counts for `client`.
+pub(crate) async fn check(
+    app: &App,
+    client: &Client,
+    key: &BlobKey,
+    limits: DecodeLimits,
+    field: &str,
+) -> Result<Inspected, Problem> {
     let read = async { Ok(app.blobs.get(key).await?) };
-    let (file, room) = with_room(app, read, limits, |need| need.inspecting).await?;
+    let (file, room) = with_room(app, client, read, limits, |need| need.inspecting).await?;
     inspected(beside(room, move || Picture::inspect(&file, &limits)).await, field)
 }
 
@@ -46,17 +53,24 @@ fn inspected(outcome: Result<Result<Inspected, DecodeError>, JoinError>, field: 
     }
 }
 
-/// The file of the picture `key` that `job` has named. Where it is gone, the job has been deleted since.
-pub(crate) async fn read(app: &App, key: &BlobKey, job: JobId) -> Result<Bytes, Problem> {
-    app.blobs.get(key).await.map_err(|error| match error {
+/// Why the file of a picture that `job` has named cannot be read. Where it is gone, the job has been deleted since.
+pub(crate) fn unreadable(error: BlobError, job: JobId) -> Problem {
+    match error {
         BlobError::NotFound(_) => Problem::no_such_job(&job),
         error => error.into(),
-    })
+    }
 }
 
-/// The picture `key` that `job` has named, as another file.
-pub(crate) async fn transcode(app: &App, key: &BlobKey, job: JobId, encoding: Encoding) -> Result<Bytes, Problem> {
-    let (file, room) = with_room(app, read(app, key, job), OF_OUR_OWN, |need| need.decoding.saturating_mul(2)).await?;
+/// The picture `key` that `job` has named, as another file for `client`.
+pub(crate) async fn transcode(
+    app: &App,
+    client: &Client,
+    key: &BlobKey,
+    job: JobId,
+    encoding: Encoding,
+) -> Result<Bytes, Problem> {
+    let read = async { app.blobs.get(key).await.map_err(|error| unreadable(error, job)) };
+    let (file, room) = with_room(app, client, read, OF_OUR_OWN, |need| need.decoding.saturating_mul(2)).await?;
     let encoded = beside(room, move || {
         let picture = Picture::decode(&file, &OF_OUR_OWN).map_err(|error| Problem::internal(&error))?;
         picture.encode(encoding).map_err(|error| match error {
@@ -70,6 +84,7 @@ pub(crate) async fn transcode(app: &App, key: &BlobKey, job: JobId, encoding: En
 /// A picture's file, which `read` fetches, and room for it and for what it needs of memory.
 async fn with_room(
     app: &App,
+    client: &Client,
     read: impl Future<Output = Result<Bytes, Problem>>,
     limits: DecodeLimits,
     needed: impl FnOnce(MemoryNeed) -> u64,
@@ -79,7 +94,7 @@ async fn with_room(
         let outline = catch_unwind(|| Picture::memory_need(file, &limits)).ok().and_then(Result::ok);
         (file.len() as u64).saturating_add(outline.map_or(0, needed))
     };
-    app.bounds.memory_for(read, need).await
+    app.bounds.memory_for(client, read, need).await
 }
 
 /// Does `work` on a thread that may take its time. `room` is held to its end even when the client has gone by then.

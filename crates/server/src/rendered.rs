@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use impasto_jobs::{Client, Job, JobId, Sight, Stamp};
+use impasto_jobs::{Attempt, Client, Job, JobId, Sight, Stamp};
 use impasto_recipe::{Fingerprint, Position, ProgressEntry};
 use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
@@ -29,6 +29,7 @@ pub(crate) struct RenderedJob {
     client: Client,
     pub stamp: Stamp,
     pub revision: u64,
+    pub attempt: Attempt,
     /// Where its last progress entry is.
     pub latest: Position,
     pub fingerprint: Option<Fingerprint>,
@@ -42,13 +43,25 @@ impl RenderedJob {
     pub fn of(job: Job, under: &PublicPath) -> Result<Self, Problem> {
         let (is_finished, client, stamp) = (job.status.is_finished(), job.client.clone(), job.stamp());
         let latest = job.latest().map_or(Position::START, ProgressEntry::position);
-        let fingerprint = job.fingerprint.clone();
+        let (attempt, fingerprint) = (job.attempt, job.fingerprint.clone());
         let view = JobView::of(job, under);
         let body = serde_json::to_vec(&view).map_err(|error| Problem::internal(&error))?.into();
         let retry_after = view.retry_after();
         let state = serde_json::to_string(&view.without_losses()).map_err(|error| Problem::internal(&error))?;
         let (compressed, revision) = (OnceLock::new(), stamp.revision);
-        Ok(Self { body, compressed, state, client, stamp, revision, latest, fingerprint, is_finished, retry_after })
+        Ok(Self {
+            body,
+            compressed,
+            state,
+            client,
+            stamp,
+            revision,
+            attempt,
+            latest,
+            fingerprint,
+            is_finished,
+            retry_after,
+        })
     }
 
     /// The body in gzip, made once for all who ask; `None` where it is not worth it.
@@ -60,6 +73,17 @@ impl RenderedJob {
 
 /// A job as it stood at some time, as it is seen under a path: its links have that.
 type Name = (JobId, Stamp, PublicPath);
+
+/// What came of waiting for the end of a job.
+#[derive(Debug)]
+pub(crate) enum Waited {
+    /// It has ended.
+    Ended(Arc<RenderedJob>),
+    /// It has not, and the time is up or the service shuts down.
+    InVain,
+    /// There was no room for one more that waits.
+    Not,
+}
 
 /// Those that were asked for last.
 #[derive(Debug)]
@@ -87,25 +111,24 @@ pub(crate) async fn job(app: &App, id: JobId, sight: &Sight, under: &PublicPath)
     if sight.sees(&job.client) { Ok(job) } else { Err(Problem::no_such_job(&id)) }
 }
 
-/// The job `id` once it has ended, whosever it is; `None` when that takes longer than `wait`, when the service shuts down, or when
-/// there is no room for one more of `client`'s that waits.
-pub(crate) async fn ended_within(
+/// Waits for the end of the job `id`, whosever it is, on behalf of `client` and for no longer than `wait`.
+pub(crate) async fn wait_for_end(
     app: &App,
     client: &Client,
     id: JobId,
     under: &PublicPath,
     wait: Duration,
-) -> Result<Option<Arc<RenderedJob>>, Problem> {
-    let Ok(_place) = app.bounds.waiting(client) else { return Ok(None) };
+) -> Result<Waited, Problem> {
+    let Ok(_place) = app.bounds.waiting(client) else { return Ok(Waited::Not) };
     let until = Instant::now() + wait;
     loop {
         let job = whosever(app, id, under).await?;
         if job.is_finished {
-            return Ok(Some(job));
+            return Ok(Waited::Ended(job));
         }
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || app.shutdown.is_cancelled() {
-            return Ok(None);
+            return Ok(Waited::InVain);
         }
         watcher::for_change(app, id, job.revision, left).await?;
     }

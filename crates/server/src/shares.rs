@@ -36,6 +36,12 @@ impl Shares {
         Self(Arc::new(Inner { places, each: all.div_ceil(2), own: Mutex::default() }))
     }
 
+    /// As many places as there are clients: one for each.
+    pub fn one_each() -> Self {
+        let places = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        Self(Arc::new(Inner { places, each: 1, own: Mutex::default() }))
+    }
+
     /// A place for `client`, once it has one left and there is one.
     pub async fn take(&self, client: &Client) -> Place {
         let own = OwnPlace::wait_for(&self.0, client).await;

@@ -1,7 +1,7 @@
 //! From a request to a job in the queue.
 
 use axum::extract::Request;
-use impasto_jobs::{Job, JobId, NewJob, Submitted};
+use impasto_jobs::{Idempotency, Job, JobId, NewJob, Submitted};
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, order, pending::PendingBlobs,
@@ -34,17 +34,21 @@ pub(crate) async fn take_in(
         let idempotency = idempotency::key(&head.headers)?;
         // Kept until the pictures are looked at: a connection that has carried an upload holds on to its buffers.
         let _room = app.bounds.upload(caller.client()).await?;
-        intake.count_for(Tally::begin(app, caller.client()).await?);
+        // A repeat counts as well: only what has arrived tells that it is one.
+        let tally = Tally::begin(app, caller.client()).await?;
+        intake.count_for(tally.clone());
         let order = upload::receive(app, id, &head.headers, &intake, fields).await?;
-        let mut terms = terms::of(app, caller, idempotency, &order.fields)?;
-        terms.request = request_id::of(&head.headers).map(str::to_owned);
-        if let Some(request) = &terms.idempotency
-            // A repeated request is not to fail for what has changed since: a job that it goes on from may be deleted.
-            && let Some(job) = app.jobs.find_repeated(&terms.client, request).await?
+        let idempotency = idempotency.map(|key| Idempotency { key, fingerprint: order.fields.asked.fingerprint() });
+        if let Some(request) = &idempotency
+            // A repeated request is not to fail for what has changed since: a job that it goes on from may be deleted, and the
+            // operator may have other rules.
+            && let Some(job) = app.jobs.find_repeated(caller.client(), request).await?
         {
             return Ok(Ordered::Before(Box::new(job)));
         }
-        let job = order::resolve(app, caller, id, terms, order).await?;
+        let mut terms = terms::of(app, caller, idempotency, &order.fields)?;
+        terms.request = request_id::of(&head.headers).map(str::to_owned);
+        let job = order::resolve(app, caller, &tally, id, terms, order).await?;
         Ok(Ordered::Now(Box::new(job)))
     };
     match ordered.await {

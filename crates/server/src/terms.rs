@@ -48,11 +48,16 @@ impl TermFields {
     }
 }
 
-/// The terms of a job that `caller` submits with `fields`; `idempotency` is the client's own name for the request.
+/// The terms of a job that `caller` submits with `fields`; `idempotency` is by what it is known again.
 ///
 /// # Errors
 /// When the caller may not have them.
-pub(crate) fn of(app: &App, caller: &Caller, idempotency: Option<String>, fields: &Fields) -> Result<Terms, Problem> {
+pub(crate) fn of(
+    app: &App,
+    caller: &Caller,
+    idempotency: Option<Idempotency>,
+    fields: &Fields,
+) -> Result<Terms, Problem> {
     let TermFields { priority, start_within, webhook } = fields.terms.clone();
     let priority = priority.unwrap_or_default();
     if priority > Priority::default() && !caller.may(Scope::Priority) {
@@ -62,7 +67,6 @@ pub(crate) fn of(app: &App, caller: &Caller, idempotency: Option<String>, fields
     if let Some(url) = &webhook {
         app.webhooks.admit(url, caller.client()).map_err(|why| OptionError::new(TermFields::WEBHOOK, why))?;
     }
-    let idempotency = idempotency.map(|key| Idempotency { key, fingerprint: fields.asked.fingerprint() });
     Ok(Terms { client: caller.client().clone(), priority, start_within, webhook, idempotency, request: None })
 }
 

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{ApiKey, KeyId, NewKeyError, StoreError};
 
+/// Sessions of one key at the most; a further one ends the one that would be over first.
+const MOST_SESSIONS: u32 = 100;
+
 impl Sqlite {
     pub(crate) async fn has_keys(&self) -> Result<bool, StoreError> {
         Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM keys)").fetch_one(&self.reader).await?)
@@ -79,6 +82,12 @@ impl Sqlite {
             .bind(expires_at.as_millisecond())
             .execute(&mut *transaction)
             .await?;
+        // Whoever holds a key may log in as often as they like, and must not fill the disk with it.
+        let crowded_out = "
+            DELETE FROM sessions WHERE hash IN (
+                SELECT hash FROM sessions WHERE key = ? ORDER BY hash = ? DESC, expires_at DESC LIMIT -1 OFFSET ?
+            )";
+        sqlx::query(crowded_out).bind(Text(key)).bind(hash).bind(MOST_SESSIONS).execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -90,9 +99,9 @@ impl Sqlite {
         Ok(row.map(|row| read_key(&row)).transpose()?)
     }
 
-    pub(crate) async fn end_session(&self, hash: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(hash).execute(&self.writer).await?;
-        Ok(())
+    pub(crate) async fn end_session(&self, hash: &str) -> Result<bool, StoreError> {
+        let ended = sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(hash).execute(&self.writer).await?;
+        Ok(ended.rows_affected() > 0)
     }
 }
 

@@ -2,35 +2,39 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
-use sqlx::{QueryBuilder, Row, sqlite::SqliteRow, types::Json};
+use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
     Sqlite,
-    rows::{json, optional_blob, text},
+    rows::{json, optional_blob, text, time},
 };
-use crate::{BlobKey, JobId, Status, StoreError};
+use crate::{BlobKey, Client, StoreError, sweep::Finished};
 
 impl Sqlite {
-    pub(crate) async fn finished(
-        &self,
-        statuses: &[Status],
-        before: Option<Timestamp>,
-    ) -> Result<Vec<JobId>, StoreError> {
-        let names: Vec<_> = statuses.iter().map(|status| status.name()).collect();
-        let mut select = QueryBuilder::new("SELECT id FROM jobs WHERE status IN (SELECT value FROM json_each(");
-        select.push_bind(Json(names)).push(")) AND finished_at IS NOT NULL");
-        if let Some(before) = before {
-            select.push(" AND finished_at < ").push_bind(before.as_millisecond());
-        }
-        select.push(" ORDER BY finished_at, number");
-        let rows = select.build().fetch_all(&self.reader).await?;
-        Ok(rows.iter().map(|row| text(row, "id")).collect::<Result<_, _>>()?)
+    pub(crate) async fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+        let select = "
+            SELECT id, client, status, finished_at, EXISTS (
+                SELECT 1 FROM deliveries WHERE deliveries.job = jobs.number AND next_try_at IS NOT NULL
+            ) AS owes_a_message
+            FROM jobs WHERE finished_at IS NOT NULL
+            ORDER BY finished_at DESC, number DESC";
+        let rows = sqlx::query(select).fetch_all(&self.reader).await?;
+        Ok(rows.iter().map(read_finished).collect::<Result<_, _>>()?)
     }
 
     pub(crate) async fn named_blobs(&self) -> Result<HashSet<BlobKey>, StoreError> {
         Ok(names_in(&sqlx::query(NAMED_BLOBS).fetch_all(&self.reader).await?)?)
     }
+}
+
+fn read_finished(row: &SqliteRow) -> Result<Finished, sqlx::Error> {
+    Ok(Finished {
+        id: text(row, "id")?,
+        client: Client::named(row.try_get("client")?),
+        status: text(row, "status")?,
+        finished_at: time("finished_at", row.try_get("finished_at")?)?,
+        owes_a_message: row.try_get("owes_a_message")?,
+    })
 }
 
 /// Every column that names blobs, of every job.

@@ -150,12 +150,30 @@ async fn a_session_opens_its_key_until_it_is_over() {
     assert_eq!(key_of(&first).await, Some(web.id.clone()));
     assert_eq!(key_of(&past).await, None, "its time is up");
     assert_eq!(key_of(&SessionCookie::generate().hash()).await, None);
-    for _ in 0..2 {
-        test.store.end_session(&first).await.unwrap();
+    for was_there in [true, false] {
+        assert_eq!(test.store.end_session(&first).await.unwrap(), was_there);
         assert_eq!(key_of(&first).await, None);
     }
     test.store.revoke_key("web").await.unwrap();
     assert_eq!((key_of(&second).await, key_of(&third).await), (None, Some(script.id)));
+}
+
+#[tokio::test]
+async fn of_one_keys_sessions_the_latest_hundred_are_kept_and_all_of_anothers() {
+    let test = TestStore::new().await;
+    let (web, _) = key(&test, "web").await;
+    let (script, _) = key(&test, "script").await;
+    let later = Timestamp::now() + Duration::from_secs(3600);
+    test.store.begin_session("quiet", &script.id, later).await.unwrap();
+    for number in 0..103 {
+        let expires_at = later + Duration::from_secs(number);
+        test.store.begin_session(&format!("session-{number}"), &web.id, expires_at).await.unwrap();
+    }
+    let is_there = async |hash: &str| test.store.session_key(hash).await.unwrap().is_some();
+    for number in 0..103 {
+        assert_eq!(is_there(&format!("session-{number}")).await, number >= 3, "{number}");
+    }
+    assert!(is_there("quiet").await);
 }
 
 #[tokio::test]

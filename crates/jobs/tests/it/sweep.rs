@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use impasto_jobs::{
     ApiKey, BlobKey, BlobStore, Idempotency, JobError, JobId, JobStore, Retention, Scope, Sight, Status, Sweeper,
-    Swept, Terms,
+    Swept, Terms, TryOutcome,
 };
 use jiff::Timestamp;
 
@@ -123,11 +123,15 @@ async fn litter_is_deleted_once_it_has_been_known_for_long_enough() {
     assert_eq!(sweeper.sweep().await.unwrap(), Swept { jobs: 0, litter: 1 });
 }
 
-/// Jobs that ended one after the other, with a result of so many bytes or a failure each; the others are queued.
+/// Nobody's jobs that ended one after the other, with a result of so many bytes or a failure each.
 async fn ended(test: &TestStore, blobs: &BlobStore, results: &[Option<usize>]) -> Vec<JobId> {
+    ended_under(test, blobs, &Terms::default(), results).await
+}
+
+async fn ended_under(test: &TestStore, blobs: &BlobStore, terms: &Terms, results: &[Option<usize>]) -> Vec<JobId> {
     let mut jobs = Vec::new();
     for &bytes in results {
-        let id = test.submit().await;
+        let id = test.submit_under(terms.clone()).await;
         let claim = test.claim().await.key;
         let content = Bytes::from_static(b"x");
         blobs.put(&BlobKey::content(id), content).await.unwrap();
@@ -181,6 +185,68 @@ async fn the_jobs_that_ended_first_go_first_with_all_that_was_theirs() {
             assert_eq!(folder.join(format!("jobs/{job}")).exists(), left, "{retention:?}");
         }
         assert_eq!(test.find(waiting).await.status, Status::Queued, "what is not finished is not touched");
+    }
+}
+
+#[tokio::test]
+async fn the_jobs_of_the_client_that_has_the_most_go_first() {
+    let quiet: &[Option<usize>] = &[Some(1000), Some(1000)];
+    for (retention, flood, flooding_left, quiet_left) in [
+        // Many jobs that take hardly any room.
+        (Retention { most_jobs: Some(5), ..Retention::default() }, vec![None; 9], 3, 2),
+        (Retention { most_jobs: Some(4), ..Retention::default() }, vec![None; 9], 2, 2),
+        (Retention { most_jobs: Some(2), ..Retention::default() }, vec![None; 9], 1, 1),
+        // Few jobs that take much.
+        (Retention { most_bytes: Some(7000), ..Retention::default() }, vec![Some(2400); 4], 2, 2),
+        (Retention { most_bytes: Some(2100), ..Retention::default() }, vec![Some(2400); 4], 0, 2),
+        (Retention { most_jobs: Some(20), most_bytes: Some(20_000), ..Retention::default() }, vec![None; 9], 9, 2),
+    ] {
+        let test = TestStore::new().await;
+        let blobs = BlobStore::local(&test.folder.path().join("blobs")).unwrap();
+        let [alice, mallory] = ["alice", "mallory"].map(|name| Terms { client: client(name), ..Terms::default() });
+        // Hers are the oldest of all.
+        let hers = ended_under(&test, &blobs, &alice, quiet).await;
+        let flood = ended_under(&test, &blobs, &mallory, &flood).await;
+        Sweeper::new(test.store.clone(), blobs, retention, HOUR).sweep().await.unwrap();
+        for (jobs, expected) in [(hers, quiet_left), (flood, flooding_left)] {
+            let first_left = jobs.len() - expected;
+            let expected: Vec<_> = (0..jobs.len()).map(|number| number >= first_left).collect();
+            assert_eq!(left(&test, &jobs).await, expected, "{retention:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_stays_until_its_webhook_was_told_or_is_given_up() {
+    for outcome in [
+        TryOutcome::Delivered { status: 204 },
+        TryOutcome::Failed { status: None, error: "no answer".to_owned(), retry_in: None },
+    ] {
+        for retention in [
+            Retention { succeeded: Some(Duration::ZERO), failed: Some(Duration::ZERO), ..Retention::default() },
+            Retention { most_jobs: Some(0), ..Retention::default() },
+            Retention { most_bytes: Some(0), ..Retention::default() },
+        ] {
+            let test = TestStore::new().await;
+            let blobs = BlobStore::local(&test.folder.path().join("blobs")).unwrap();
+            let terms = Terms { webhook: Some("https://example.org/hook".to_owned()), ..Terms::default() };
+            let told = ended_under(&test, &blobs, &terms, &[Some(1000), None]).await;
+            let untold = ended(&test, &blobs, &[Some(1000)]).await;
+            // Time is told to the millisecond.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            let mut sweeper = Sweeper::new(test.store.clone(), blobs, retention, HOUR);
+            assert_eq!(sweeper.sweep().await.unwrap().jobs, 1);
+            assert_eq!((left(&test, &told).await, left(&test, &untold).await), (vec![true; 2], vec![false]));
+
+            let due = test.store.take_due_deliveries(9, HOUR).await.unwrap();
+            assert_eq!(due.len(), 2);
+            assert_eq!(sweeper.sweep().await.unwrap().jobs, 0, "they are being told");
+            for delivery in due {
+                test.store.record_delivery(&delivery.id, &outcome).await.unwrap();
+            }
+            assert_eq!(sweeper.sweep().await.unwrap().jobs, 2);
+            assert_eq!(left(&test, &told).await, [false; 2]);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/jobs/{id}/events`
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
@@ -10,7 +10,8 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
+use tokio::time::sleep;
 use utoipa::ToSchema;
 
 use super::id::Id;
@@ -62,7 +63,7 @@ struct ToldEvent {
     operation_id = "getEvents",
     params(
         ("id" = String, Path, format = Uuid, description = "The job"),
-        ("Last-Event-ID" = Option<String>, Header, nullable = false, pattern = "^([0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+)?$",
+        ("Last-Event-ID" = Option<String>, Header, nullable = false, pattern = "^([0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+)?$",
             description = "The id of the last event that the client has heard: only what came after it is told"),
     ),
     responses(
@@ -91,8 +92,7 @@ pub(crate) async fn events(
     if heard.is_some() && teller.is_done() && first.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let greeting = stream::iter([Ok(Event::default().retry(RETRY))]);
-    let told = greeting.chain(teller.tell(first)).take_until(tokio::time::sleep(LONGEST)).map(move |event| {
+    let told = teller.tell(first).map(move |event| {
         // It is held for as long as the stream lasts.
         let _ = &place;
         event
@@ -102,7 +102,14 @@ pub(crate) async fn events(
         // Tells proxies of nginx's kind to hand each event on at once.
         (ACCEL_BUFFERING, HeaderValue::from_static("no")),
     ];
-    Ok((headers, Sse::new(told).keep_alive(KeepAlive::new().interval(HEARTBEAT))).into_response())
+    Ok((headers, alive(told)).into_response())
+}
+
+/// What is told, with signs of life between, for as long as a stream may last.
+fn alive(told: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> impl IntoResponse {
+    let greeting = stream::iter([Ok(Event::default().retry(RETRY))]);
+    let told = greeting.chain(told).take_until(sleep(LONGEST));
+    Sse::new(told).keep_alive(KeepAlive::new().interval(HEARTBEAT))
 }
 
 fn last_heard(headers: &HeaderMap) -> Result<Option<Heard>, Problem> {
@@ -111,4 +118,24 @@ fn last_heard(headers: &HeaderMap) -> Result<Option<Heard>, Problem> {
     let id = String::from_utf8_lossy(id.as_bytes());
     let heard = excerpt(&id).parse();
     heard.map(Some).map_err(|why: String| Problem::new(Kind::InvalidHeader, why).in_field("Last-Event-ID"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_news_shows_that_it_lives_and_ends_in_time() {
+        let begun = Instant::now();
+        let mut pieces = alive(stream::pending()).into_response().into_body().into_data_stream();
+        assert_eq!(pieces.next().await.unwrap().unwrap(), "retry: 2000\n\n");
+        for beat in 1..LONGEST.as_secs() / 15 {
+            assert_eq!(pieces.next().await.unwrap().unwrap(), ":\n\n");
+            assert_eq!(begun.elapsed().as_secs(), 15 * beat);
+        }
+        while pieces.next().await.is_some() {}
+        assert_eq!(begun.elapsed().as_secs(), 600);
+    }
 }

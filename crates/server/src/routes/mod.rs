@@ -57,13 +57,14 @@ pub(crate) enum Access {
     Keyed,
 }
 
-/// The scope that the key has to have for `route`, as the description says; each route's extractor sees to it.
-pub(crate) fn scope(route: &str, changes_something: bool) -> Scope {
+/// The scopes that the key has to have for `route`, all of them, as the description says; each route's extractor sees to it.
+pub(crate) fn scopes(route: &str, changes_something: bool) -> &'static [Scope] {
     match route {
-        "/metrics" => Scope::Admin,
-        _ if route.starts_with("/v1/keys") => Scope::Admin,
-        _ if changes_something => Scope::Submit,
-        _ => Scope::Read,
+        "/metrics" => &[Scope::Admin],
+        "/v1/paint" => &[Scope::Submit, Scope::Read],
+        _ if route.starts_with("/v1/keys") => &[Scope::Admin],
+        _ if changes_something => &[Scope::Submit],
+        _ => &[Scope::Read],
     }
 }
 

@@ -15,15 +15,16 @@ use super::{
 };
 use crate::{
     app::Shared,
-    caller::{Caller, Submits},
+    caller::{Caller, Paints},
     fields::Fields,
     form::JobForm,
-    pictures::PictureFile,
+    idempotency, partial,
+    pictures::{self, PictureFile},
     prefer,
     problem::{Problem, ProblemDocument},
     public_path::PublicPath,
     query::Query,
-    rendered::{self, RenderedJob},
+    rendered::{self, RenderedJob, Waited},
     submission::{self, Submission},
     view::{JobView, path_of},
 };
@@ -34,7 +35,7 @@ use crate::{
 ///
 /// It is `POST /v1/jobs` and `GET /v1/jobs/{id}/result` in one: every field of the form that is text may be a query parameter as
 /// well, but not both. A job that takes longer than the service waits goes on, and the answer leads to it. A client that goes away
-/// before it has an answer stops its job.
+/// before it has an answer stops its job, unless it may ask again under the same `Idempotency-Key`.
 #[utoipa::path(
     post,
     path = "/v1/paint",
@@ -88,8 +89,8 @@ use crate::{
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 500, description = "The service made a mistake, or the job has failed (`job-failed`)",
             body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "The queue is full, too much is uploaded, decoded or waited for at once, or the store of jobs \
-            or pictures does not answer; or the job has failed for want of a worker that can do it now (`job-failed`)",
+        (status = 503, description = "The queue is full, too much is uploaded or decoded at once, or the store of jobs or \
+            pictures does not answer; or the job has failed for want of a worker that can do it now (`job-failed`)",
             body = ProblemDocument, content_type = "application/problem+json", headers(
                 ("Retry-After" = u64, description = "Seconds to wait before the next try"),
             )),
@@ -97,7 +98,7 @@ use crate::{
 )]
 pub(crate) async fn paint(
     State(app): State<Shared>,
-    Submits(caller): Submits,
+    Paints(caller): Paints,
     under: PublicPath,
     mut query: Query,
     request: Request,
@@ -111,15 +112,20 @@ pub(crate) async fn paint(
     let longest = Duration::from_secs(app.settings.sync_seconds);
     let wish = prefer::wait(&headers).map(|wish| wish.min(longest));
     let Submission { id, job, is_new } = submission::take_in(&app, &caller, &under, request, fields).await?;
-    // What is made for one who waits is made for nobody once they have gone. What was made before, others may wait for.
-    let mut waiting = Waiting { app: &app, caller: &caller, id, is_sole: is_new };
-    let ended = rendered::ended_within(&app, caller.client(), id, &under, wish.unwrap_or(longest)).await?;
+    // What is made for one who waits is made for nobody once they have gone. What has a name of the client's own, others may wait
+    // for, and the client may ask for again.
+    let mut waiting = Waiting { app: &app, caller: &caller, id, is_sole: is_new && !idempotency::has_key(&headers) };
+    let waited = rendered::wait_for_end(&app, caller.client(), id, &under, wish.unwrap_or(longest)).await;
+    // The client is still there, whatever became of its wait.
     waiting.is_sole = false;
-    let mut response = match ended {
-        Some(_) => picture(&app, &caller, id, &under, &wanted).await?,
-        None => lead_to(path_of(id, &under), &job)?,
+    let waited = waited?;
+    let mut response = match &waited {
+        Waited::Ended(_) => picture(&app, &caller, id, &under, &wanted).await?,
+        Waited::InVain | Waited::Not => lead_to(path_of(id, &under), &job)?,
     };
-    if let Some(wish) = wish {
+    if let Some(wish) = wish
+        && !matches!(waited, Waited::Not)
+    {
         prefer::applied(response.headers_mut(), wish);
     }
     Ok(response)
@@ -160,7 +166,9 @@ async fn picture(
     if let Some(error) = &job.error {
         return Err(Problem::job_failed(&id, error));
     }
-    let file = wanted.file(app, &job, finished(&job)?).await?;
+    let unreadable = |error| pictures::unreadable(error, id);
+    let file = wanted.file(app, caller.client(), &job, finished(&job)?).await?;
+    let length = partial::of_length(file.length().await.map_err(unreadable)?);
     let header_value = |text: String| HeaderValue::try_from(text).map_err(|error| Problem::internal(&error));
     let places = [
         (header::CONTENT_LOCATION, header_value(wanted.path(id, under))?),
@@ -169,7 +177,8 @@ async fn picture(
         // The same request again is another job.
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    Ok((wanted.about(id)?, places, file).into_response())
+    let body = file.into_body(None).await.map_err(unreadable)?;
+    Ok((wanted.about(id)?, places, length, body).into_response())
 }
 
 /// Leads the client to its job, which takes longer than anybody waits.

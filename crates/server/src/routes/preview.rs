@@ -16,6 +16,7 @@ use crate::{
     app::Shared,
     caller::Reads,
     conditional::{Known, strong},
+    outgoing::Outgoing,
     partial,
     pictures::PictureFile,
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
@@ -90,8 +91,9 @@ pub(crate) async fn preview(
         if Known::of(&headers).has(&tag) {
             return Ok((StatusCode::NOT_MODIFIED, about).into_response());
         }
-        match app.blobs.get(key).await {
-            Ok(file) => return Ok(partial::answer(&method, &headers, &tag, about, file)),
+        let file = Outgoing::Stored(&app.blobs, key);
+        match partial::answer(&method, &headers, &tag, about, file).await {
+            Ok(answer) => return Ok(answer),
             Err(BlobError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }

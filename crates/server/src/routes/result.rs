@@ -1,12 +1,15 @@
 //! `GET /v1/jobs/{id}/result`
 
+use std::convert::Infallible;
+
 use axum::{
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use impasto_jobs::{BlobKey, Job, JobId, Status};
+use futures::stream;
+use impasto_jobs::{BlobKey, Client, Job, JobId, Status};
 use impasto_picture::{Encoding, Format, JpegQuality};
 
 use super::id::Id;
@@ -14,7 +17,9 @@ use crate::{
     app::{App, Shared},
     caller::Reads,
     conditional::{Known, strong},
-    download, format, partial,
+    download, format,
+    outgoing::Outgoing,
+    partial,
     pictures::{self, PictureFile},
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
     public_path::PublicPath,
@@ -100,8 +105,15 @@ pub(crate) async fn result(
     if Known::of(&headers).has(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    let file = wanted.file(&app, &job, key).await?;
-    Ok(partial::answer(&method, &headers, &tag, (wanted.about(id)?, caching), file))
+    let about = (wanted.about(id)?, caching);
+    if method == Method::HEAD && matches!(wanted.source(&job, key), Source::MadeOf(_)) {
+        // Nobody knows its length before it is made.
+        let unknown = Body::from_stream(stream::empty::<Result<Vec<u8>, Infallible>>());
+        return Ok((about, partial::IN_PARTS, unknown).into_response());
+    }
+    let file = wanted.file(&app, caller.client(), &job, key).await?;
+    let answer = partial::answer(&method, &headers, &tag, about, file).await;
+    answer.map_err(|error| pictures::unreadable(error, id))
 }
 
 /// How a picture is to be handed out.
@@ -131,13 +143,30 @@ impl Wanted {
         Ok(Self { encoding, attachment })
     }
 
-    /// The result of `job`, whose blob is `key`, as a file.
-    pub async fn file(&self, app: &App, job: &Job, key: &BlobKey) -> Result<Bytes, Problem> {
+    /// The result of `job`, whose blob is `key`, as a file for `client`.
+    pub async fn file<'a>(
+        &self,
+        app: &'a App,
+        client: &Client,
+        job: &'a Job,
+        key: &'a BlobKey,
+    ) -> Result<Outgoing<'a>, Problem> {
+        match self.source(job, key) {
+            Source::AsItIs(key) => Ok(Outgoing::Stored(&app.blobs, key)),
+            Source::MadeOf(key) => {
+                let place = app.bounds.made(client).await?;
+                let file = pictures::transcode(app, client, key, job.id, self.encoding).await?;
+                Ok(Outgoing::Made(file, place))
+            }
+        }
+    }
+
+    fn source<'a>(&self, job: &'a Job, key: &'a BlobKey) -> Source<'a> {
         match (self.encoding.format, &job.result_16) {
-            (Format::Png, _) => pictures::read(app, key, job.id).await,
-            (Format::Png16, Some(deep)) => pictures::read(app, deep, job.id).await,
-            (Format::Tiff, Some(deep)) => pictures::transcode(app, deep, job.id, self.encoding).await,
-            _ => pictures::transcode(app, key, job.id, self.encoding).await,
+            (Format::Png, _) => Source::AsItIs(key),
+            (Format::Png16, Some(deep)) => Source::AsItIs(deep),
+            (Format::Tiff, Some(deep)) => Source::MadeOf(deep),
+            _ => Source::MadeOf(key),
         }
     }
 
@@ -170,6 +199,13 @@ impl Wanted {
             _ => format!("{path}/result?format={format}"),
         }
     }
+}
+
+/// The blob that a file comes from.
+#[derive(Debug)]
+enum Source<'a> {
+    AsItIs(&'a BlobKey),
+    MadeOf(&'a BlobKey),
 }
 
 /// The tag of a job's result as it is stored.

@@ -17,7 +17,7 @@ use crate::{
     prefer,
     problem::{Problem, ProblemDocument},
     public_path::PublicPath,
-    rendered,
+    rendered::{self, Waited},
     submission::{self, Submission},
     view::{JobView, path_of},
 };
@@ -95,19 +95,21 @@ pub(crate) async fn submit(
     let longest = Duration::from_secs(app.settings.sync_seconds);
     let wait = prefer::wait(request.headers()).map(|wait| wait.min(longest));
     let Submission { id, job, is_new } = submission::take_in(&app, &caller, &under, request, Fields::default()).await?;
-    let ended = match wait {
-        Some(wait) => rendered::ended_within(&app, caller.client(), id, &under, wait).await?,
-        None => None,
+    let waited = match wait {
+        Some(wait) => rendered::wait_for_end(&app, caller.client(), id, &under, wait).await?,
+        None => Waited::Not,
     };
-    let mut response = match ended {
-        Some(job) => answer(StatusCode::OK, &job),
-        None if is_new => answer(StatusCode::ACCEPTED, &job),
-        None => answer(StatusCode::OK, &job),
+    let mut response = match &waited {
+        Waited::Ended(job) => answer(StatusCode::OK, job),
+        _ if is_new => answer(StatusCode::ACCEPTED, &job),
+        _ => answer(StatusCode::OK, &job),
     };
     // A path of letters, digits, slashes and hyphens is a header value.
     let location = HeaderValue::try_from(path_of(id, &under)).map_err(|error| Problem::internal(&error))?;
     response.headers_mut().insert(header::LOCATION, location);
-    if let Some(wait) = wait {
+    if let Some(wait) = wait
+        && !matches!(waited, Waited::Not)
+    {
         prefer::applied(response.headers_mut(), wait);
     }
     Ok(response)

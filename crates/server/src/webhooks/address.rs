@@ -125,13 +125,9 @@ mod tests {
             "https://LOCALHOST./",
             "https://a.localhost/",
             "https://10.0.0.1:8443/",
-            "https://example.com\\@127.0.0.1/@",
             "https://example.com:25/",
             "https://example.com:22/",
-        ]
-        .into_iter()
-        .filter(|text| !text.contains('\\'))
-        {
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
         // What follows a backslash is a path, and not a host.

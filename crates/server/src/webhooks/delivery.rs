@@ -44,6 +44,10 @@ pub(crate) async fn deliver(app: Shared) {
         }
         while on_their_way.try_join_next().is_some() {}
         let room = MOST_AT_ONCE - on_their_way.len();
+        if room == 0 {
+            // Even a look would take the job store's lock.
+            continue;
+        }
         let due = match app.jobs.take_due_deliveries(room as u32, LEASE).await {
             Ok(due) => due,
             Err(error) => {

@@ -91,7 +91,10 @@ fn keyed() -> Vec<(Method, String, Scope)> {
     while let Some(line) = lines.next() {
         if let Some(name) = line.strip_prefix("  /") {
             path = format!("/{}", name.trim_end_matches(':')).replace("{id}", "0199a5c0-0000-7000-8000-000000000000");
-        } else if let Some(name @ ("get" | "post" | "delete")) = line.trim().strip_suffix(':') {
+        } else if let Some(name @ ("get" | "post" | "delete")) =
+            // A link to an operation may be called like a method; it stands deeper.
+            line.strip_prefix("    ").and_then(|rest| rest.strip_suffix(':'))
+        {
             method = name.to_uppercase().parse().unwrap();
         } else if line.trim() == "- key:" {
             let scope = lines.next().unwrap().trim().strip_prefix("- ").unwrap();

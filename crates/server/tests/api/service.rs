@@ -158,7 +158,7 @@ async fn refused_uploads_are_counted_by_reason_and_blobs_by_kind() {
     let server = Server::start().await;
     let not_a_picture = Form::new().part("content", file(b"text".to_vec())).part("style", file(png(24, 40)));
     problem(server.submit(not_a_picture).await, 422, "not-a-picture").await;
-    problem(server.submit(Form::new()).await, 422, "missing-file").await;
+    problem(server.submit(Form::new().part("style", file(png(24, 40)))).await, 422, "missing-file").await;
     // What is refused elsewhere is no upload.
     problem(server.get("/v1/jobs?limit=none").await, 422, "invalid-query").await;
     server.finished(&picture(8, 8)).await;

@@ -348,7 +348,8 @@ async fn the_documented_check_knows_a_message_from_a_forged_one() {
     let clients = include_str!("../../../../docs/clients.md");
     assert!(clients.contains(&format!("```python\n{check}```\n")), "docs/clients.md has another check");
     let server = Server::start().await;
-    let escaped = check.trim_end().replace('"', "&quot;");
+    let escaped =
+        check.trim_end().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     assert!(server.get("/docs").await.text().await.unwrap().contains(&escaped), "/docs has another check");
 
     let mut webhook = Webhook::start([]).await;
