@@ -97,7 +97,7 @@ fn pngs() -> Bombs {
     let with = |before: &[u8]| png(8, GREY, before, &small, &[]);
     let load = vec![7; LOAD];
     let text = |keyword: &[u8], name: &[u8; 4], flags: &[u8]| {
-        with(&chunk(name, &[keyword, b"\0", flags, &zeros(1 << 28)].concat()))
+        with(&chunk(name, &[keyword, b"\0", flags, &zeros(1 << 26)].concat()))
     };
     let frames = |count: u32| {
         let control = |number: u32| {
@@ -117,12 +117,12 @@ fn pngs() -> Bombs {
         ("PNG of many pixels", png(HUGE, GREY, &[], &of_side(HUGE, 1), &[]), Refused),
         ("PNG of more pixels than there are", png(u32::MAX, [16, 6, 1], &[], &small, &[]), Refused),
         ("PNG of one bit a pixel", png(HUGE, [1, 0, 0], &[], &small, &[]), Refused),
-        ("PNG with more data than pixels", png(8, GREY, &[], &zeros(1 << 28), &[]), Read(64)),
+        ("PNG with more data than pixels", png(8, GREY, &[], &zeros(1 << 26), &[]), Read(64)),
         ("PNG of 16 bits", png(SIDE, [16, 6, 0], &[], &of_side(SIDE, 8), &[]), Read(all_pixels)),
         ("interlaced PNG", png(SIDE, [16, 6, 1], &[], &zeros(9 << 20), &[]), Read(all_pixels)),
         (
             "PNG with a profile that grows",
-            with(&chunk(b"iCCP", &[b"p\0\0", zeros(1 << 28).as_slice()].concat())),
+            with(&chunk(b"iCCP", &[b"p\0\0", zeros(1 << 26).as_slice()].concat())),
             Read(64),
         ),
         ("PNG with EXIF text that grows", text(b"Raw profile type exif", b"zTXt", b"\0"), Read(64)),
@@ -326,7 +326,7 @@ fn tiffs() -> Bombs {
     vec![
         ("TIFF of many pixels", made::page(grey(HUGE, 8), HUGE, &zeros(u64::from(HUGE * HUGE))), Refused),
         ("TIFF of the longest sides", made::page(grey(u32::MAX, 8), u32::MAX, &[0; 64]), Refused),
-        ("TIFF with more data than pixels", made::page(grey(SIDE, 8), SIDE, &zeros(1 << 28)), Read(all_pixels)),
+        ("TIFF with more data than pixels", made::page(grey(SIDE, 8), SIDE, &zeros(1 << 26)), Read(all_pixels)),
         ("TIFF in a tile larger than itself", tiles(512, 8, &zeros(512 * 512)), Read(256)),
         ("TIFF in a tile of many pixels", tiles(60_000, 1, &[7; 256]), Refused),
         ("TIFF in a compressed tile of many pixels", tiles(60_000, 8, &zeros(1 << 24)), Refused),
