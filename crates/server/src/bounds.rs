@@ -76,7 +76,7 @@ impl Bounds {
     }
 
     /// Room for one more file that is made for `client`, until it has taken it.
-    pub async fn made(&self, client: &Client) -> Result<Place, Problem> {
+    pub async fn made(&self, client: &Client) -> Result<HeldPlace, Problem> {
         self.in_time("pictures", async { Ok(self.made.take(client).await) }).await
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use impasto_jobs::{BlobError, BlobKey, BlobStore};
 
-use crate::shares::Place;
+use crate::shares::HeldPlace;
 
 /// A file to hand out.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum Outgoing<'a> {
     /// A blob as it is.
     Stored(&'a BlobStore, &'a BlobKey),
     /// One that was made for this request, and the place that it takes.
-    Made(Bytes, Place),
+    Made(Bytes, HeldPlace),
 }
 
 impl Outgoing<'_> {
