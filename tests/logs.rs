@@ -3,15 +3,17 @@
 mod common;
 
 use common::{
-    Service, id_of,
+    PATIENCE, Service, id_of,
     jobs::{SHORT, service_with},
-    pictures,
+    keys, pictures,
 };
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
+use tokio::time::timeout;
 
 const REQUEST: &str = "a-request-0815";
-const SECRETS: [&str; 4] = ["holiday-with-aunt.png", "s3cret-in-a-query", "aunts-painting.png", "s3cret-in-a-path"];
+const SECRETS: [&str; 5] =
+    ["holiday-with-aunt.png", "s3cret-in-a-query", "aunts-painting.png", "s3cret-in-a-path", "s3cret-in-a-webhook"];
 
 /// The lines of a service's log.
 fn lines(service: &Service) -> Vec<Value> {
@@ -32,6 +34,9 @@ async fn submit(service: &Service, key: &str) -> Value {
     let mut form = Form::new()
         .part("content", file(pictures::photograph(96, 72), SECRETS[0]))
         .part("style", file(pictures::painting(80, 80), SECRETS[2]));
+    // Nobody listens there: what is said of a try that failed is in the log, too.
+    let webhook = format!("http://127.0.0.1:1/{}?token={}", SECRETS[4], SECRETS[1]);
+    form = form.text("webhook", webhook);
     for &(name, value) in SHORT {
         form = form.text(name, value);
     }
@@ -44,16 +49,34 @@ async fn submit(service: &Service, key: &str) -> Value {
 #[tokio::test]
 async fn every_line_about_a_job_says_which_and_for_which_request_and_no_line_tells_a_secret() {
     let data = tempfile::tempdir().expect("there is room");
-    let service = service_with(data.path(), &[("LOG__FORMAT", "json")]).await;
-    let key = format!("impasto_abcdefghijkl_{}", "s3cretkey".repeat(5).split_off(2));
+    let key = keys(data.path(), &["create", "aunt's"]);
+    let settings = [("LOG__FORMAT", "json"), ("WEBHOOKS__ALLOW_HTTP", "true"), ("WEBHOOKS__ALLOW_PRIVATE", "true")];
+    let service = service_with(data.path(), &settings).await;
     let job = submit(&service, &key).await;
     let id = id_of(&job).to_owned();
-    service.wait_until_finished(&id).await;
-    let headers = |path: &str| service.http.get(service.url(path)).bearer_auth(&key);
+    let get = async |path: &str, key: &str| {
+        let request = service.http.get(service.url(path)).bearer_auth(key);
+        request.header("cookie", format!("impasto_session={key}")).send().await.expect("the service answers")
+    };
+    let told = async {
+        while get(&format!("/v1/jobs/{id}"), &key).await.json::<Value>().await.expect("a job is JSON")["webhook"]["deliveries"]
+            [0]["tries"]
+            != 1
+        {}
+    };
+    timeout(PATIENCE, told).await.expect("the webhook is tried");
+    let wrong = format!("impasto_abcdefghijkl_{}", "s3cretkey".repeat(5).split_off(2));
     for path in [format!("/v1/jobs/{id}?token={}", SECRETS[1]), format!("/{}/{key}", SECRETS[3]), "/readyz".to_owned()]
     {
-        headers(&path).header("cookie", format!("impasto_session={key}")).send().await.expect("the service answers");
+        for key in [&key, &wrong] {
+            get(&path, key).await;
+        }
     }
+    let login = service.http.post(service.url("/v1/session")).json(&serde_json::json!({"key": key}));
+    let login = login.send().await.expect("the service answers");
+    let cookie = login.headers()["set-cookie"].to_str().expect("it is plain");
+    let (_, session) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
+    get("/v1/backbones", session).await;
     service.wait_until_logged("the job ended").await;
 
     let lines = lines(&service);
@@ -66,11 +89,12 @@ async fn every_line_about_a_job_says_which_and_for_which_request_and_no_line_tel
     assert_eq!((&fields["method"], &fields["status"]), (&"POST".into(), &202.into()), "{posted}");
     assert!(fields["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{posted}");
     assert!(fields["received"].as_u64().is_some_and(|bytes| bytes > 100), "{posted}");
-    assert_eq!(fields["client"], "loopback");
+    let id_of_key = key.split('_').nth(1).expect("a key has an id");
+    assert_eq!(fields["client"], format!("key:{id_of_key}"));
     assert_eq!(span(posted, "request").expect("it has a span")["id"], REQUEST);
     let got = answered("/v1/jobs/{id}");
     assert!(!got.is_empty() && got.iter().all(|line| line["fields"]["job"] == id), "{got:#?}");
-    assert_eq!(answered("none").len(), 1);
+    assert_eq!(answered("none").len(), 2);
     assert!(answered("/readyz").is_empty(), "health checks are of no interest while all is well");
 
     // The worker's lines, from its claim on; the engine's thread has its own.
@@ -88,7 +112,8 @@ async fn every_line_about_a_job_says_which_and_for_which_request_and_no_line_tel
     }
 
     let log = service.log();
-    for secret in SECRETS.into_iter().chain([key.as_str(), "s3cret", "aunt"]) {
+    let secret_part = key.rsplit_once('_').expect("a key has a secret").1;
+    for secret in SECRETS.into_iter().chain([secret_part, session, "s3cret", "aunt"]) {
         assert!(!log.contains(secret), "{secret} stands in the log:\n{log}");
     }
 }

@@ -220,7 +220,8 @@ async fn a_job_is_followed_over_a_lost_connection_and_its_picture_fetched_in_par
     let data = tempfile::tempdir().unwrap();
     let alice = make_key(data.path(), "alice").key;
     let service = public_service(data.path(), &[]).await;
-    let job = json(send(order(&service, &alice, LONG)).await, 202).await;
+    let options: &[_] = &[("stages", "32x24:60"), ("report_every", "2")];
+    let job = json(send(order(&service, &alice, options)).await, 202).await;
     let events = job["links"]["events"].as_str().unwrap();
     let before = listen(get(&service, events, &alice).await, |told| told.event == "losses").await;
     let heard = |told: &Told| request(&service, Method::GET, events, &alice).header("last-event-id", &told.id);
