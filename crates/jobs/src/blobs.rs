@@ -14,7 +14,7 @@ use object_store::{
     GetOptions, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem, path::Path as Location,
 };
 
-use crate::{BlobKey, BlobKind, JobId, Moved, key, leftovers, traffic::Traffic};
+use crate::{BlobKey, BlobKind, JobId, Moved, Upload, key, leftovers, traffic::Traffic};
 
 /// All blobs. Any number of processes may have the same store open; a clone is the same store.
 #[derive(Debug, Clone)]
@@ -57,8 +57,6 @@ impl BlobError {
     }
 }
 
-/// Parts of an upload that may be on their way to the store while the next is gathered: more would hold more memory.
-const PARTS_IN_FLIGHT: usize = 1;
 /// A folder takes parts of any length; each is held in memory.
 const LOCAL_PART: usize = 128 << 10;
 /// The least that S3 takes.
@@ -116,7 +114,7 @@ impl BlobStore {
         let begun = self.objects.put_multipart(&location(key)?).await;
         let parts = begun.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
         let parts = WriteMultipart::new_with_chunk_size(parts, self.part);
-        Ok(Upload { key: key.clone(), parts, written: 0, traffic: self.traffic.clone() })
+        Ok(Upload::begin(key.clone(), parts, self.traffic.clone()))
     }
 
     /// Reads a blob.
@@ -264,48 +262,6 @@ impl BlobStore {
             }
         }
         outcome
-    }
-}
-
-/// A blob on its way to the store. One that is neither finished nor aborted, because its future was dropped, is aborted.
-#[derive(Debug)]
-pub struct Upload {
-    key: BlobKey,
-    parts: WriteMultipart,
-    written: u64,
-    traffic: Arc<Traffic>,
-}
-
-impl Upload {
-    /// Takes the next piece of the blob, of whatever length.
-    ///
-    /// # Errors
-    /// When the store fails; the upload is to be aborted then.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
-        self.written += bytes.len() as u64;
-        self.parts.put(bytes);
-        let room = self.parts.wait_for_capacity(PARTS_IN_FLIGHT).await;
-        room.map_err(|cause| BlobError::failed(format!("write {}", self.key), cause))
-    }
-
-    /// Gives the blob its name; returns how many bytes it has.
-    ///
-    /// # Errors
-    /// When the store fails; nothing of the blob is there then.
-    pub async fn finish(self) -> Result<u64, BlobError> {
-        let Self { key, parts, written, traffic } = self;
-        parts.finish().await.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
-        traffic.count_written(&key, written);
-        Ok(written)
-    }
-
-    /// Forgets what was written.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn abort(self) -> Result<(), BlobError> {
-        let Self { key, parts, .. } = self;
-        parts.abort().await.map_err(|cause| BlobError::failed(format!("abort the upload of {key}"), cause))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::extract::Request;
 use impasto_jobs::{Idempotency, Job, JobId, NewJob, Submitted};
+use tracing::Instrument;
 
 use crate::{
     app::Shared, caller::Caller, fields::Fields, idempotency, intake::Intake, order, pending::PendingBlobs,
@@ -77,7 +78,7 @@ enum Ordered {
 async fn enqueue(app: Shared, job: NewJob, under: &PublicPath, blobs: PendingBlobs) -> Result<Submission, Problem> {
     let (preset, styles) = (job.recipe.preset, job.styles.len());
     let background = app.background.clone();
-    let submitting = background.spawn(async move {
+    let submitting = async move {
         match app.jobs.submit(job, &app.limits.in_queue(app.settings.max_queued)).await {
             Ok(submitted) => {
                 let is_new = matches!(submitted, Submitted::New(_));
@@ -93,8 +94,9 @@ async fn enqueue(app: Shared, job: NewJob, under: &PublicPath, blobs: PendingBlo
                 Err(Problem::from(refusal))
             }
         }
-    });
-    let (job, is_new) = submitting.await.map_err(|died| Problem::internal(&died))??;
+    };
+    let (job, is_new) =
+        background.spawn(submitting.in_current_span()).await.map_err(|died| Problem::internal(&died))??;
     if is_new {
         tracing::info!(job = %job.id, %preset, styles, "job submitted");
     }
