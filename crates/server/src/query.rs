@@ -32,6 +32,8 @@ impl Query {
     pub fn take_number(&mut self, name: &str, things: &str) -> Result<Option<u32>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None };
+        // The description of the API has numbers of 32 bits with a sign.
+        let number = number.filter(|&number: &u32| i32::try_from(number).is_ok());
         let text = excerpt(&text);
         number.map(Some).ok_or_else(|| refuse(name, format!("'{text}' is no whole number of {things}")))
     }
