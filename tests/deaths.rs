@@ -266,6 +266,8 @@ async fn a_full_disk_is_waited_for() {
         }
     };
     tokio::time::timeout(common::PATIENCE, filling).await.expect("the worker meets the full disk");
+    // As long as it is open, a file that is removed takes its room.
+    drop(file);
     std::fs::remove_file(&fill).expect("it can be removed");
 
     let job = service.wait_until_finished(&id).await;
