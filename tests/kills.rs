@@ -19,7 +19,7 @@ use common::{
     processes::workers_of,
 };
 use fastrand::Rng;
-use impasto_jobs::{BlobStore, JobQuery, JobStore, Retention, Sight, Status, Sweeper};
+use impasto_jobs::{BlobStore, JobPlace, JobQuery, Retention, Sight, Status, Sweeper};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
@@ -235,7 +235,7 @@ async fn unfinished(service: &Service) -> usize {
 
 /// No blob without a row once the sweeper was there, and no row without its blobs.
 async fn assert_stores_agree(data: &Path) {
-    let jobs = JobStore::open(&data.join("impasto.db")).await.expect("the database opens");
+    let jobs = JobPlace::File(data.join("impasto.db")).open().await.expect("the database opens");
     let store = BlobStore::local(&data.join("blobs")).expect("the folder opens");
     let mut sweeper = Sweeper::new(jobs.clone(), store, Retention::default(), Duration::ZERO);
     let began = Instant::now();

@@ -6,7 +6,7 @@ use impasto_jobs::JobStore;
 use impasto_server::Settings;
 
 /// Refuses to listen on `address` where everybody could use the service and nobody has said that they may.
-pub async fn check(settings: &Settings, address: IpAddr, jobs: &JobStore) -> anyhow::Result<()> {
+pub async fn check(settings: &Settings, address: IpAddr, jobs: &dyn JobStore) -> anyhow::Result<()> {
     if address.is_loopback() || settings.open || jobs.has_keys().await? {
         return Ok(());
     }

@@ -15,15 +15,15 @@ pub fn run(arguments: &KeysArguments) -> anyhow::Result<()> {
     runtime.block_on(async {
         let jobs = serve::open_jobs(&configuration).await?;
         match &arguments.action {
-            KeysAction::Create { name, scopes } => create(&jobs, name, scopes).await,
-            KeysAction::List => list(&jobs).await,
-            KeysAction::Revoke { name } => revoke(&jobs, name).await,
+            KeysAction::Create { name, scopes } => create(jobs.as_ref(), name, scopes).await,
+            KeysAction::List => list(jobs.as_ref()).await,
+            KeysAction::Revoke { name } => revoke(jobs.as_ref(), name).await,
         }
     })
 }
 
 /// The key alone goes to standard output, for scripts to take.
-async fn create(jobs: &JobStore, name: &str, scopes: &[Scope]) -> anyhow::Result<()> {
+async fn create(jobs: &dyn JobStore, name: &str, scopes: &[Scope]) -> anyhow::Result<()> {
     ApiKey::check_name(name)?;
     let is_first = !jobs.has_keys().await?;
     let (key, text) = ApiKey::generate(name, scopes.to_vec());
@@ -40,7 +40,7 @@ async fn create(jobs: &JobStore, name: &str, scopes: &[Scope]) -> anyhow::Result
     Ok(())
 }
 
-async fn list(jobs: &JobStore) -> anyhow::Result<()> {
+async fn list(jobs: &dyn JobStore) -> anyhow::Result<()> {
     let keys = jobs.list_keys().await?;
     if keys.is_empty() {
         eprintln!("There are no keys: whoever gets to the service may do everything.");
@@ -53,7 +53,7 @@ async fn list(jobs: &JobStore) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn revoke(jobs: &JobStore, name: &str) -> anyhow::Result<()> {
+async fn revoke(jobs: &dyn JobStore, name: &str) -> anyhow::Result<()> {
     let key = jobs.revoke_key(name).await?;
     let key = key.with_context(|| format!("there is no key '{name}': `impasto keys list` says which there are"))?;
     eprintln!("The key {} of {} opens nothing any more.", key.id, key.name);

@@ -1,9 +1,9 @@
 //! `impasto serve`: the API, and a supervised worker process for each device.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
+use impasto_jobs::{BlobStore, JobPlace, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
 use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
 use impasto_server::{Exposition, Service, run_metrics};
@@ -63,7 +63,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
     if arguments.role != Role::Worker {
         let listener = listen(&configuration.server.addr).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        exposure::check(&configuration.server, address.ip(), &jobs).await?;
+        exposure::check(&configuration.server, address.ip(), jobs.as_ref()).await?;
         let settings = open_files::leave_room(configuration.server.clone());
         announce(&format!("listening on http://{address}"));
         let service = Service {
@@ -78,7 +78,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         };
         let until = shutdown.clone();
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });
-        parts.spawn(sweep_now_and_then(sweeper(&configuration, &jobs, blobs), shutdown.clone()));
+        parts.spawn(sweep_now_and_then(sweeper(&configuration, jobs.clone(), blobs), shutdown.clone()));
     }
     let watch = LeaseWatch::new(jobs, configuration.store.worker_locks(), configuration.workers.most_crashes);
     parts.spawn(watching(watch, shutdown.clone()));
@@ -107,7 +107,7 @@ async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &Cancellat
 }
 
 /// Opens the job store and the blob store, making their folder.
-pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(JobStore, BlobStore)> {
+pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(Arc<dyn JobStore>, BlobStore)> {
     let jobs = open_jobs(configuration).await?;
     no_longer_a_copy(&configuration.store.data)?;
     let blobs = BlobStore::local(&configuration.store.blobs())?;
@@ -115,11 +115,11 @@ pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(JobSt
 }
 
 /// Opens the job store, making its folder.
-pub async fn open_jobs(configuration: &Configuration) -> anyhow::Result<JobStore> {
+pub async fn open_jobs(configuration: &Configuration) -> anyhow::Result<Arc<dyn JobStore>> {
     let store = &configuration.store;
     std::fs::create_dir_all(&store.data)
         .with_context(|| format!("the data folder {} cannot be made", store.data.display()))?;
-    Ok(JobStore::open(&store.database()).await?)
+    Ok(JobPlace::File(store.database()).open().await?)
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
@@ -171,13 +171,13 @@ fn precisions_of(configuration: &Configuration, role: Role) -> Vec<Precision> {
 }
 
 /// A blob that nobody names is litter once it is older than the longest upload.
-fn sweeper(configuration: &Configuration, jobs: &JobStore, blobs: BlobStore) -> Sweeper {
+fn sweeper(configuration: &Configuration, jobs: Arc<dyn JobStore>, blobs: BlobStore) -> Sweeper {
     let server = &configuration.server;
     // The photograph and the picture to start from, and for each style its picture and two masks.
     let pictures = 2 + 3 * server.max_styles.get() as u64;
     let seconds = server.upload_seconds.saturating_add(server.busy_seconds.saturating_mul(pictures));
     let litter_age = Duration::from_secs(seconds.saturating_add(FROM_UPLOAD_TO_JOB));
-    Sweeper::new(jobs.clone(), blobs, configuration.store.retention(), litter_age)
+    Sweeper::new(jobs, blobs, configuration.store.retention(), litter_age)
 }
 
 async fn sweep_now_and_then(mut sweeper: Sweeper, shutdown: CancellationToken) -> anyhow::Result<()> {

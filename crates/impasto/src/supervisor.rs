@@ -42,7 +42,7 @@ pub struct Supervisor {
     program: PathBuf,
     arguments: ConfigurationArguments,
     devices: Vec<DeviceName>,
-    jobs: JobStore,
+    jobs: Arc<dyn JobStore>,
     locks: WorkerLocks,
     lease: Duration,
     most_crashes: u32,
@@ -62,7 +62,7 @@ impl Supervisor {
     pub fn new(
         arguments: ConfigurationArguments,
         configuration: &Configuration,
-        jobs: JobStore,
+        jobs: Arc<dyn JobStore>,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the path of this program is unknown")?;

@@ -1,6 +1,6 @@
 //! What can go wrong with the job store.
 
-use std::{error::Error, path::PathBuf};
+use std::error::Error;
 
 use crate::{JobId, Status};
 
@@ -8,10 +8,10 @@ use crate::{JobId, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened.
-    #[error("the job database {} cannot be opened: {cause}", path.display())]
+    #[error("the job database {place} cannot be opened: {cause}")]
     Open {
-        /// Its file.
-        path: PathBuf,
+        /// Its file, or its address without the password.
+        place: String,
         /// What the database said.
         cause: Box<dyn Error + Send + Sync>,
     },
@@ -78,4 +78,34 @@ pub enum ClaimError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+impl From<sqlx::Error> for SubmitError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for CancelError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for ClaimError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<sqlx::Error> for NewKeyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
 }

@@ -1,7 +1,7 @@
 //! Takes jobs back from workers that are gone, and fails those that no worker began in time. Every process of the service
 //! does so, whoever claimed the job.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// holds up a worker that renews its lease as much as whoever looks at it.
 #[derive(Debug)]
 pub struct LeaseWatch {
-    store: JobStore,
+    store: Arc<dyn JobStore>,
     locks: WorkerLocks,
     most_crashes: u32,
     silent: HashMap<ClaimKey, Silence>,
@@ -33,7 +33,7 @@ struct Silence {
 
 impl LeaseWatch {
     /// A watch that has seen nothing yet. A job fails after it has ended `most_crashes` workers in a row.
-    pub fn new(store: JobStore, locks: WorkerLocks, most_crashes: u32) -> Self {
+    pub fn new(store: Arc<dyn JobStore>, locks: WorkerLocks, most_crashes: u32) -> Self {
         Self { store, locks, most_crashes, silent: HashMap::new() }
     }
 

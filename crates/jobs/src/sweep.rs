@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,10 +26,15 @@ pub struct Retention {
 }
 
 /// A job that came to its end.
-pub(crate) struct Finished {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The job.
     pub id: JobId,
+    /// Whose it is.
     pub client: Client,
+    /// How it ended.
     pub status: Status,
+    /// When.
     pub finished_at: Timestamp,
     /// Whether its webhook has yet to be told of its end.
     pub owes_a_message: bool,
@@ -67,7 +73,7 @@ pub struct Swept {
 /// Sweeps the stores now and then.
 #[derive(Debug)]
 pub struct Sweeper {
-    jobs: JobStore,
+    jobs: Arc<dyn JobStore>,
     blobs: BlobStore,
     retention: Retention,
     litter_age: Duration,
@@ -81,7 +87,7 @@ impl Sweeper {
     /// A sweeper that deletes what it has known to be litter for `litter_age`. That has to be longer than a request may take
     /// from its first image to its job's row: until then nobody names them. Age is told by this process's own clock, not by
     /// the files' times, which a step of the wall clock would turn into anything.
-    pub fn new(jobs: JobStore, blobs: BlobStore, retention: Retention, litter_age: Duration) -> Self {
+    pub fn new(jobs: Arc<dyn JobStore>, blobs: BlobStore, retention: Retention, litter_age: Duration) -> Self {
         Self { jobs, blobs, retention, litter_age, unnamed: HashMap::new(), leftovers: HashMap::new() }
     }
 

@@ -54,7 +54,7 @@ pub struct BackboneInfo {
 #[derive(Debug)]
 pub struct Service {
     /// Where jobs are submitted and looked up.
-    pub jobs: JobStore,
+    pub jobs: Arc<dyn JobStore>,
     /// Where their pictures are.
     pub blobs: BlobStore,
     /// What `/v1/backbones` says.
@@ -75,7 +75,7 @@ pub struct Service {
 /// All that the routes share.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub jobs: JobStore,
+    pub jobs: Arc<dyn JobStore>,
     pub blobs: BlobStore,
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,

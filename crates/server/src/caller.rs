@@ -28,7 +28,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// Who sends a request with `headers` from `peer`. Where there are keys, it has to show one.
     pub async fn identify(app: &Shared, headers: &HeaderMap, peer: &Peer) -> Result<Self, Problem> {
-        if !app.keyring.is_in_use(&app.jobs).await? {
+        if !app.keyring.is_in_use(app.jobs.as_ref()).await? {
             return Ok(Self { client: Client::at(peer.address), key: None });
         }
         let session = credential::session_name(peer, &PublicPath::seen_by(peer, app));

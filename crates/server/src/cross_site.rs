@@ -36,7 +36,7 @@ pub(crate) async fn guard(State(app): State<Shared>, request: Request, next: Nex
 /// but then the request says that name.
 async fn refuse_foreign_host(app: &App, host: Option<&str>) -> Result<(), Problem> {
     let hosts = &app.settings.hosts;
-    let is_at_home = app.is_on_loopback && !app.keyring.is_in_use(&app.jobs).await?;
+    let is_at_home = app.is_on_loopback && !app.keyring.is_in_use(app.jobs.as_ref()).await?;
     if hosts.is_empty() && !is_at_home {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! The numbers of a process by themselves: `/metrics` and `/healthz` on an address of their own, for those who have no API or
 //! whose API is for everybody.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -26,12 +26,12 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Exposition {
     metrics: Metrics,
-    stores: Option<(JobStore, BlobStore)>,
+    stores: Option<(Arc<dyn JobStore>, BlobStore)>,
 }
 
 impl Exposition {
     /// Of one that serves the API: of all jobs as well.
-    pub fn of_service(metrics: Metrics, jobs: JobStore, blobs: BlobStore) -> Self {
+    pub fn of_service(metrics: Metrics, jobs: Arc<dyn JobStore>, blobs: BlobStore) -> Self {
         metrics.expect_webhooks();
         Self { metrics, stores: Some((jobs, blobs)) }
     }

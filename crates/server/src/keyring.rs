@@ -59,7 +59,7 @@ impl Default for Keyring {
 
 impl Keyring {
     /// Whether a key is needed: one was made once, be it a second ago.
-    pub async fn is_in_use(&self, jobs: &JobStore) -> Result<bool, StoreError> {
+    pub async fn is_in_use(&self, jobs: &dyn JobStore) -> Result<bool, StoreError> {
         let known = *self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         match known {
             Some((true, _)) => Ok(true),
@@ -100,7 +100,7 @@ impl Keyring {
         self.found.get(&Shown::Key(id.clone()))?.0
     }
 
-    async fn find(&self, jobs: &JobStore, shown: Shown) -> Result<Option<Arc<ApiKey>>, StoreError> {
+    async fn find(&self, jobs: &dyn JobStore, shown: Shown) -> Result<Option<Arc<ApiKey>>, StoreError> {
         if let Some((key, asked)) = self.found.get(&shown)
             && asked.elapsed() < FRESH
         {
@@ -134,7 +134,7 @@ async fn open_with_key(app: &Shared, text: &KeyText, peer: &Peer) -> Result<Arc<
     if let Some(wait) = app.keyring.wrong.spent(&stranger).filter(|_| !is_known) {
         return Err(too_many(wait));
     }
-    let found = app.keyring.find(&app.jobs, Shown::Key(text.id().clone())).await?;
+    let found = app.keyring.find(app.jobs.as_ref(), Shown::Key(text.id().clone())).await?;
     found.filter(|key| key.opens_to(text)).ok_or_else(|| {
         let wait = app.keyring.wrong.take(&stranger).and_then(|rate| rate.wait);
         wait.map_or_else(|| Problem::new(Kind::UnknownKey, "there is no such key, or it was revoked"), too_many)
@@ -144,7 +144,7 @@ async fn open_with_key(app: &Shared, text: &KeyText, peer: &Peer) -> Result<Arc<
 /// A cookie that opens nothing is no wrong key: every page that was left open longer than its session sends one.
 async fn open_with_session(app: &Shared, cookie: &SessionCookie) -> Result<Arc<ApiKey>, Problem> {
     // The hash of all of the cookie is its name: whoever is found by it opens.
-    let found = app.keyring.find(&app.jobs, Shown::Session(cookie.hash())).await?;
+    let found = app.keyring.find(app.jobs.as_ref(), Shown::Session(cookie.hash())).await?;
     found
         .filter(|key| key.revoked_at.is_none())
         .ok_or_else(|| Problem::new(Kind::UnknownKey, "the session is over, or its key was revoked: log in again"))

@@ -32,7 +32,7 @@ pub(crate) enum Stop {
 
 /// One claim in a worker's hands.
 pub(crate) struct Attempt<'a> {
-    pub jobs: &'a JobStore,
+    pub jobs: &'a Arc<dyn JobStore>,
     pub blobs: &'a BlobStore,
     pub settings: &'a Settings,
     pub engine: &'a EngineThread,

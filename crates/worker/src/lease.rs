@@ -1,7 +1,7 @@
 //! The right to a claim, kept by a task of its own from the moment of the claim: reading pictures and writing checkpoints may
 //! take longer than a lease.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use impasto_jobs::{ClaimError, ClaimKey, JobStore, Standing};
 use tokio::{
@@ -20,7 +20,7 @@ pub(crate) struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    pub fn start(jobs: JobStore, claim: ClaimKey, settings: &Settings) -> Self {
+    pub fn start(jobs: Arc<dyn JobStore>, claim: ClaimKey, settings: &Settings) -> Self {
         let (told, stop) = watch::channel(None);
         let keeping = keep(jobs, claim, settings.clone(), told);
         Self { stop, _task: AbortOnDropHandle::new(tokio::spawn(keeping.in_current_span())) }
@@ -36,7 +36,7 @@ impl LeaseKeeper {
 
 /// Looks whether the job is to stop, and renews the lease when a third of it is over. A store that fails is no reason to
 /// stop: nobody takes a job back meanwhile.
-async fn keep(jobs: JobStore, claim: ClaimKey, settings: Settings, told: watch::Sender<Option<Stop>>) {
+async fn keep(jobs: Arc<dyn JobStore>, claim: ClaimKey, settings: Settings, told: watch::Sender<Option<Stop>>) {
     let mut looks = interval(settings.poll().min(settings.lease() / 6));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_renewal = Instant::now() + settings.lease() / 3;

@@ -1,6 +1,8 @@
 //! What is read and written of one claim. Of what is written, a blob comes first, then the row that names it, then the blobs
 //! that it replaces are deleted.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use impasto_jobs::{BlobError, BlobKey, BlobStore, ClaimKey, JobError, JobStore};
 use impasto_recipe::{Fingerprint, ProgressEntry};
@@ -12,7 +14,7 @@ use crate::{
 
 /// Reads and writes under one claim.
 pub(crate) struct Ledger {
-    jobs: JobStore,
+    jobs: Arc<dyn JobStore>,
     blobs: BlobStore,
     claim: ClaimKey,
     patience: Patience,
@@ -20,7 +22,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub fn new(jobs: JobStore, blobs: BlobStore, claim: ClaimKey, patience: Patience) -> Self {
+    pub fn new(jobs: Arc<dyn JobStore>, blobs: BlobStore, claim: ClaimKey, patience: Patience) -> Self {
         Self { jobs, blobs, claim, patience, saves: 0 }
     }
 

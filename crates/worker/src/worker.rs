@@ -41,7 +41,7 @@ pub struct Worker {
     /// What its claims stand under.
     pub name: WorkerName,
     /// Where its jobs come from.
-    pub jobs: JobStore,
+    pub jobs: Arc<dyn JobStore>,
     /// Where their pictures are.
     pub blobs: BlobStore,
     /// Where its backbones come from.

@@ -4,8 +4,10 @@ use std::{collections::HashSet, path::Path};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::retention::{NAMED_BLOBS, names_in};
-use crate::{BlobKey, StoreError};
+use crate::{
+    BlobKey, StoreError,
+    rows::{NAMED_BLOBS, names_in},
+};
 
 /// Writes all of the database in the file `from` as it is at one moment to the file `to`, which must not be there, while others
 /// use it. Its tables stay those of the version that wrote them.
@@ -25,5 +27,5 @@ pub(crate) async fn blobs_named_in(file: &Path) -> Result<HashSet<BlobKey>, Stor
 
 async fn connect(file: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     let opened = options.filename(file).connect().await;
-    opened.map_err(|cause| StoreError::Open { path: file.into(), cause: cause.into() })
+    opened.map_err(|cause| StoreError::Open { place: file.display().to_string(), cause: cause.into() })
 }

@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use impasto_recipe::{Fingerprint, ProgressEntry};
-use sqlx::{
-    Row,
-    sqlite::SqliteRow,
-    types::{Json, Text},
-};
+use sqlx::types::{Json, Text};
 
-use super::{
-    Sqlite, Transaction,
+use super::{Sqlite, Transaction, ending::end, now, queue::next_in_line};
+use crate::{
+    BlobKey, Claim, ClaimError, ClaimKey, Claims, Event, JobError, Standing, Status, StoreError, WorkerName,
     ending::{Ending, JobRow},
-    now,
-    queue::next_in_line,
-    rows::{json, optional_blob, optional_json, text, time},
+    rows::{self, milliseconds},
 };
-use crate::{Attempt, BlobKey, Claim, ClaimError, ClaimKey, Event, JobError, Standing, Status, StoreError, WorkerName};
 
 /// A job that is a claim's, and the transaction in which that is sure.
 struct Held {
@@ -24,8 +19,9 @@ struct Held {
     job: JobRow,
 }
 
-impl Sqlite {
-    pub(crate) async fn claim(&self, worker: &WorkerName, lease: Duration) -> Result<Option<Claim>, StoreError> {
+#[async_trait]
+impl Claims for Sqlite {
+    async fn claim(&self, worker: &WorkerName, lease: Duration) -> Result<Option<Claim>, StoreError> {
         // An idle worker asks often, and must not take the lock from those who write each time.
         if !self.is_any_queued().await? {
             return Ok(None);
@@ -55,17 +51,12 @@ impl Sqlite {
             .bind(now())
             .fetch_one(&mut *transaction)
             .await?;
-        let claim = read_claim(&row)?;
+        let claim = rows::claim(&row)?;
         transaction.commit().await?;
         Ok(Some(claim))
     }
 
-    async fn is_any_queued(&self) -> Result<bool, sqlx::Error> {
-        let select = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued')");
-        select.fetch_one(&self.reader).await
-    }
-
-    pub(crate) async fn renew(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
+    async fn renew(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
         let mut held = self.hold(claim).await?;
         sqlx::query("UPDATE jobs SET renewals = renewals + 1 WHERE number = ?")
             .bind(held.job.number)
@@ -75,7 +66,7 @@ impl Sqlite {
         Ok(Standing { cancel_requested: held.job.cancel_requested })
     }
 
-    pub(crate) async fn standing(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
+    async fn standing(&self, claim: &ClaimKey) -> Result<Standing, ClaimError> {
         let statement = "SELECT cancel_requested FROM jobs WHERE id = ? AND attempt = ? AND status = ?";
         let cancel_requested = sqlx::query_scalar(statement)
             .bind(Text(claim.job))
@@ -87,7 +78,7 @@ impl Sqlite {
         Ok(Standing { cancel_requested })
     }
 
-    pub(crate) async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
+    async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
         let mut held = self.hold(claim).await?;
         sqlx::query("UPDATE jobs SET fingerprint = coalesce(fingerprint, ?) WHERE number = ?")
             .bind(Json(fingerprint))
@@ -97,12 +88,7 @@ impl Sqlite {
         Ok(held.transaction.commit().await?)
     }
 
-    pub(crate) async fn restart(
-        &self,
-        claim: &ClaimKey,
-        fingerprint: &Fingerprint,
-        why: &str,
-    ) -> Result<(), ClaimError> {
+    async fn restart(&self, claim: &ClaimKey, fingerprint: &Fingerprint, why: &str) -> Result<(), ClaimError> {
         let mut held = self.hold(claim).await?;
         let statement = "
             UPDATE jobs SET
@@ -121,7 +107,7 @@ impl Sqlite {
         Ok(held.transaction.commit().await?)
     }
 
-    pub(crate) async fn record_progress(&self, claim: &ClaimKey, entry: &ProgressEntry) -> Result<(), ClaimError> {
+    async fn record_progress(&self, claim: &ClaimKey, entry: &ProgressEntry) -> Result<(), ClaimError> {
         let mut held = self.hold(claim).await?;
         let statement = "
             INSERT OR REPLACE INTO progress
@@ -146,7 +132,7 @@ impl Sqlite {
         Ok(held.transaction.commit().await?)
     }
 
-    pub(crate) async fn save_checkpoint(
+    async fn save_checkpoint(
         &self,
         claim: &ClaimKey,
         checkpoint: &BlobKey,
@@ -166,29 +152,35 @@ impl Sqlite {
         Ok(before.into_iter().flatten().filter(|blob| blob != checkpoint && blob != preview).collect())
     }
 
-    pub(crate) async fn succeed(
+    async fn succeed(
         &self,
         claim: &ClaimKey,
         result: &BlobKey,
         result_16: &BlobKey,
     ) -> Result<Vec<BlobKey>, ClaimError> {
-        let ending = Ending { result: Some(result), result_16: Some(result_16), ..Ending::default() };
-        self.hold(claim).await?.end(Event::Succeed, ending).await
+        self.hold(claim).await?.end(Event::Succeed, Ending::with_results(result, result_16)).await
     }
 
-    pub(crate) async fn fail(&self, claim: &ClaimKey, error: &JobError) -> Result<Vec<BlobKey>, ClaimError> {
-        self.hold(claim).await?.end(Event::Fail, Ending { error: Some(error), ..Ending::default() }).await
+    async fn fail(&self, claim: &ClaimKey, error: &JobError) -> Result<Vec<BlobKey>, ClaimError> {
+        self.hold(claim).await?.end(Event::Fail, Ending::with_error(error.clone())).await
     }
 
-    pub(crate) async fn cancel(&self, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
+    async fn cancel(&self, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
         self.hold(claim).await?.end(Event::Cancel, Ending::default()).await
     }
 
-    pub(crate) async fn hand_back(&self, claim: &ClaimKey, why: &str) -> Result<(), ClaimError> {
+    async fn hand_back(&self, claim: &ClaimKey, why: &str) -> Result<(), ClaimError> {
         let held = self.hold(claim).await?;
-        let event = if held.job.cancel_requested { Event::Cancel } else { Event::GiveBack };
-        held.end(event, Ending { notice: Some(why), ..Ending::default() }).await?;
+        let (event, ending) = held.job.handed_back(why);
+        held.end(event, ending).await?;
         Ok(())
+    }
+}
+
+impl Sqlite {
+    async fn is_any_queued(&self) -> Result<bool, sqlx::Error> {
+        let select = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued')");
+        select.fetch_one(&self.reader).await
     }
 
     async fn hold(&self, claim: &ClaimKey) -> Result<Held, ClaimError> {
@@ -209,33 +201,11 @@ impl Sqlite {
 
 impl Held {
     /// Ends the claim; returns the blob that the job needs no longer if that was its end too.
-    async fn end(mut self, event: Event, ending: Ending<'_>) -> Result<Vec<BlobKey>, ClaimError> {
-        if !self.job.end(&mut self.transaction, event, ending).await? {
+    async fn end(mut self, event: Event, ending: Ending) -> Result<Vec<BlobKey>, ClaimError> {
+        if !end(&mut self.transaction, &self.job, event, &ending).await? {
             return Err(ClaimError::Lost);
         }
         self.transaction.commit().await?;
         Ok(self.job.checkpoint.into_iter().collect())
     }
-}
-
-fn read_claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
-    Ok(Claim {
-        key: ClaimKey { job: text(row, "id")?, attempt: Attempt(row.try_get("attempt")?) },
-        created_at: time("created_at", row.try_get("created_at")?)?,
-        started_at: time("started_at", row.try_get("started_at")?)?,
-        recipe: json(row, "recipe")?,
-        fingerprint: optional_json(row, "fingerprint")?,
-        content: BlobKey::named(row.try_get("content")?),
-        styles: json(row, "styles")?,
-        masks: json(row, "masks")?,
-        style_masks: json(row, "style_masks")?,
-        initial: optional_blob(row, "initial")?,
-        checkpoint: optional_blob(row, "checkpoint")?,
-        request: row.try_get("request")?,
-    })
-}
-
-/// A time without end does not overflow.
-pub(super) fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -2,44 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
-use uuid::Uuid;
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
 
-use super::{
-    Sqlite,
-    claims::milliseconds,
+use super::{Sqlite, now};
+use crate::{
+    Delivery, DueDelivery, JobError, Outbox, Status, StoreError, TryOutcome,
     ending::JobRow,
-    now,
-    rows::{optional_time, text, time},
+    message::Message,
+    rows::{self, milliseconds},
 };
-use crate::{Client, Delivery, DueDelivery, JobError, JobId, Status, StoreError, TryOutcome};
-
-/// What a webhook is told.
-#[derive(Serialize)]
-struct Message<'a> {
-    r#type: String,
-    timestamp: Timestamp,
-    data: Data<'a>,
-}
-
-#[derive(Serialize)]
-struct Data<'a> {
-    id: JobId,
-    status: Status,
-    created_at: Timestamp,
-    finished_at: Timestamp,
-    error: Option<&'a JobError>,
-    links: Links,
-}
-
-#[derive(Serialize)]
-struct Links {
-    #[serde(rename = "self")]
-    job: String,
-    result: String,
-}
 
 /// Leaves a message to the job's webhook, if it has one, that the job has come to its end as `status`.
 pub(super) async fn leave_message(
@@ -50,28 +22,14 @@ pub(super) async fn leave_message(
     error: Option<&JobError>,
 ) -> Result<(), sqlx::Error> {
     let Some(url) = &job.webhook else { return Ok(()) };
-    let path = format!("/v1/jobs/{}", job.id);
-    let timestamp = time("finished_at", finished_at)?;
-    let message = Message {
-        r#type: format!("job.{status}"),
-        timestamp,
-        data: Data {
-            id: job.id,
-            status,
-            created_at: time("created_at", job.created_at)?,
-            finished_at: timestamp,
-            error,
-            links: Links { result: format!("{path}/result"), job: path },
-        },
-    };
-    let body = serde_json::to_string(&message).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let message = Message::of_end(job, status, finished_at, error)?;
     let statement = "
         INSERT INTO deliveries (id, job, url, body, created_at, next_try_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
     sqlx::query(statement)
-        .bind(format!("msg_{}", Uuid::now_v7().simple()))
+        .bind(message.id)
         .bind(job.number)
         .bind(url)
-        .bind(body)
+        .bind(message.body)
         .bind(finished_at)
         .execute(connection)
         .await?;
@@ -84,11 +42,12 @@ pub(super) async fn fetch_deliveries(
     number: i64,
 ) -> Result<Vec<Delivery>, sqlx::Error> {
     let select = sqlx::query("SELECT * FROM deliveries WHERE job = ? ORDER BY created_at, id").bind(number);
-    select.fetch_all(connection).await?.iter().map(read_delivery).collect()
+    select.fetch_all(connection).await?.iter().map(rows::delivery).collect()
 }
 
-impl Sqlite {
-    pub(crate) async fn take_due_deliveries(&self, most: u32, lease: Duration) -> Result<Vec<DueDelivery>, StoreError> {
+#[async_trait]
+impl Outbox for Sqlite {
+    async fn take_due_deliveries(&self, most: u32, lease: Duration) -> Result<Vec<DueDelivery>, StoreError> {
         // Asked often, and mostly nothing is due: those who write are not held up for it.
         let is_any_due = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM deliveries WHERE next_try_at <= ?)");
         if !is_any_due.bind(now()).fetch_one(&self.reader).await? {
@@ -103,7 +62,7 @@ impl Sqlite {
             ORDER BY row_number() OVER (PARTITION BY jobs.client ORDER BY next_try_at, deliveries.id), next_try_at
             LIMIT ?";
         let rows = sqlx::query(statement).bind(now()).bind(most).fetch_all(&mut *transaction).await?;
-        let due = rows.iter().map(read_due).collect::<Result<Vec<_>, _>>()?;
+        let due = rows.iter().map(rows::due_delivery).collect::<Result<Vec<_>, _>>()?;
         for delivery in &due {
             sqlx::query("UPDATE deliveries SET next_try_at = ? WHERE id = ?")
                 .bind(now().saturating_add(milliseconds(lease)))
@@ -115,7 +74,7 @@ impl Sqlite {
         Ok(due)
     }
 
-    pub(crate) async fn record_delivery(&self, id: &str, outcome: &TryOutcome) -> Result<(), StoreError> {
+    async fn record_delivery(&self, id: &str, outcome: &TryOutcome) -> Result<(), StoreError> {
         let (delivered, status, error, retry_in) = match outcome {
             TryOutcome::Delivered { status } => (true, Some(*status), None, None),
             TryOutcome::Failed { status, error, retry_in } => (false, *status, Some(error.as_str()), *retry_in),
@@ -138,27 +97,4 @@ impl Sqlite {
         raise.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
-}
-
-fn read_delivery(row: &SqliteRow) -> Result<Delivery, sqlx::Error> {
-    Ok(Delivery {
-        id: row.try_get("id")?,
-        tries: row.try_get("tries")?,
-        next_try_at: optional_time(row, "next_try_at")?,
-        delivered_at: optional_time(row, "delivered_at")?,
-        last_status: row.try_get("last_status")?,
-        last_error: row.try_get("last_error")?,
-    })
-}
-
-fn read_due(row: &SqliteRow) -> Result<DueDelivery, sqlx::Error> {
-    Ok(DueDelivery {
-        id: row.try_get("id")?,
-        job: text(row, "job")?,
-        client: Client::named(row.try_get("client")?),
-        url: row.try_get("url")?,
-        body: row.try_get("body")?,
-        tries: row.try_get("tries")?,
-        created_at: time("created_at", row.try_get("created_at")?)?,
-    })
 }

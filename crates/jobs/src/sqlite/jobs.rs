@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use async_trait::async_trait;
 use impasto_recipe::Position;
 use sqlx::{
     QueryBuilder, Row,
@@ -10,22 +11,27 @@ use sqlx::{
 
 use super::{
     Sqlite,
-    ending::{Ending, JobRow},
+    ending::end,
     now,
     queue::fetch_places,
-    rows::{SELECT_JOBS, fetch_job, fetch_jobs, progress_entry, text},
+    rows::{SELECT_JOBS, fetch_job, fetch_jobs},
 };
-use crate::{CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Losses, Sight, Stamp, Status, StoreError};
+use crate::{
+    CancelError, Cursor, Event, Job, JobId, JobPage, JobQuery, Jobs, Losses, Sight, Stamp, Status, StoreError,
+    ending::{Ending, JobRow},
+    rows::{parsed, progress_entry, stamp},
+};
 
-impl Sqlite {
-    pub(crate) async fn find(&self, id: JobId, sight: &Sight) -> Result<Option<Job>, StoreError> {
+#[async_trait]
+impl Jobs for Sqlite {
+    async fn find(&self, id: JobId, sight: &Sight) -> Result<Option<Job>, StoreError> {
         let mut transaction = self.read().await?;
         let found = fetch_job(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(found.filter(|job| sight.sees(&job.client)))
     }
 
-    pub(crate) async fn stamps(&self, ids: &[JobId]) -> Result<HashMap<JobId, Stamp>, StoreError> {
+    async fn stamps(&self, ids: &[JobId]) -> Result<HashMap<JobId, Stamp>, StoreError> {
         let select = "
             SELECT id, number, status, revision, fingerprint IS NOT NULL AS has_begun, previews FROM jobs
             WHERE id IN (SELECT value FROM json_each(?))";
@@ -36,18 +42,12 @@ impl Sqlite {
         let mut stamps = HashMap::with_capacity(rows.len());
         for row in rows {
             let number: i64 = row.try_get("number")?;
-            let stamp = Stamp {
-                revision: row.try_get("revision")?,
-                queue_position: places.get(&number).copied(),
-                has_begun: row.try_get("has_begun")?,
-                previews: row.try_get("previews")?,
-            };
-            stamps.insert(text(&row, "id")?, stamp);
+            stamps.insert(parsed(&row, "id")?, stamp(&row, places.get(&number).copied())?);
         }
         Ok(stamps)
     }
 
-    pub(crate) async fn losses(&self, id: JobId, sight: &Sight, after: Position) -> Result<Option<Losses>, StoreError> {
+    async fn losses(&self, id: JobId, sight: &Sight, after: Position) -> Result<Option<Losses>, StoreError> {
         let mut transaction = self.read().await?;
         let job: Option<(i64, u64)> =
             sqlx::query_as("SELECT number, revision FROM jobs WHERE id = ?1 AND client = coalesce(?2, client)")
@@ -72,7 +72,7 @@ impl Sqlite {
         Ok(Some(Losses { revision, entries }))
     }
 
-    pub(crate) async fn list(&self, query: &JobQuery, sight: &Sight) -> Result<JobPage, StoreError> {
+    async fn list(&self, query: &JobQuery, sight: &Sight) -> Result<JobPage, StoreError> {
         let limit = query.limit.max(1);
         let mut select = QueryBuilder::new(SELECT_JOBS);
         select.push(" WHERE number < ").push_bind(query.cursor.map_or(i64::MAX, |Cursor(number)| number));
@@ -93,7 +93,7 @@ impl Sqlite {
         Ok(JobPage { jobs: found.into_iter().map(|(_, job)| job).collect(), next })
     }
 
-    pub(crate) async fn request_cancel(&self, id: JobId, sight: &Sight) -> Result<Job, CancelError> {
+    async fn request_cancel(&self, id: JobId, sight: &Sight) -> Result<Job, CancelError> {
         let mut transaction = self.write().await?;
         let found = sqlx::query("SELECT * FROM jobs WHERE id = ?1 AND client = coalesce(?2, client)")
             .bind(Text(id))
@@ -113,7 +113,7 @@ impl Sqlite {
                 sqlx::query(statement).bind(job.number).execute(&mut *transaction).await?;
             }
             status => {
-                if !job.end(&mut transaction, Event::Cancel, Ending::default()).await? {
+                if !end(&mut transaction, &job, Event::Cancel, &Ending::default()).await? {
                     transaction.roll_back().await?;
                     return Err(CancelError::Finished(status));
                 }
@@ -124,7 +124,7 @@ impl Sqlite {
         canceled.ok_or(CancelError::NotFound(id))
     }
 
-    pub(crate) async fn delete(&self, id: JobId, sight: &Sight) -> Result<bool, StoreError> {
+    async fn delete(&self, id: JobId, sight: &Sight) -> Result<bool, StoreError> {
         let deleted = sqlx::query("DELETE FROM jobs WHERE id = ?1 AND client = coalesce(?2, client)")
             .bind(Text(id))
             .bind(sight.only())
@@ -133,14 +133,14 @@ impl Sqlite {
         Ok(deleted.rows_affected() > 0)
     }
 
-    pub(crate) async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
+    async fn longest_wait(&self) -> Result<Option<Duration>, StoreError> {
         let select = "SELECT min(created_at) FROM jobs WHERE status = ?";
         let since: Option<i64> = sqlx::query_scalar(select).bind(Text(Status::Queued)).fetch_one(&self.reader).await?;
         // A clock that was set back meanwhile has stood still.
         Ok(since.map(|since| Duration::from_millis(u64::try_from(now() - since).unwrap_or_default())))
     }
 
-    pub(crate) async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
+    async fn counts(&self) -> Result<Vec<(Status, u64)>, StoreError> {
         let counted: Vec<(Text<Status>, u64)> =
             sqlx::query_as("SELECT status, count(*) FROM jobs GROUP BY status").fetch_all(&self.reader).await?;
         let count = |status| counted.iter().find(|(Text(each), _)| *each == status).map_or(0, |&(_, count)| count);

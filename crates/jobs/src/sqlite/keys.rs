@@ -1,27 +1,22 @@
 //! API keys and the sessions of the page.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::{
-    Row,
-    sqlite::SqliteRow,
-    types::{Json, Text},
-};
+use sqlx::types::{Json, Text};
 
-use super::{
-    Sqlite, now,
-    rows::{json, optional_time, text, time},
-};
-use crate::{ApiKey, KeyId, NewKeyError, StoreError};
+use super::{Sqlite, now};
+use crate::{ApiKey, KeyId, Keys, NewKeyError, StoreError, rows};
 
 /// Sessions of one key at the most; a further one ends the one that would be over first.
 const MOST_SESSIONS: u32 = 100;
 
-impl Sqlite {
-    pub(crate) async fn has_keys(&self) -> Result<bool, StoreError> {
+#[async_trait]
+impl Keys for Sqlite {
+    async fn has_keys(&self) -> Result<bool, StoreError> {
         Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM keys)").fetch_one(&self.reader).await?)
     }
 
-    pub(crate) async fn add_key(&self, key: &ApiKey) -> Result<(), NewKeyError> {
+    async fn add_key(&self, key: &ApiKey) -> Result<(), NewKeyError> {
         let statement = "
             INSERT INTO keys (id, name, hash, scopes, webhook_secret, created_at, last_used_at, revoked_at)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -40,18 +35,18 @@ impl Sqlite {
         if added.rows_affected() == 0 { Err(NewKeyError::NameTaken(key.name.clone())) } else { Ok(()) }
     }
 
-    pub(crate) async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+    async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let select = sqlx::query("SELECT * FROM keys WHERE id = ?").bind(Text(id));
         let row = select.fetch_optional(&self.reader).await?;
-        Ok(row.map(|row| read_key(&row)).transpose()?)
+        Ok(row.map(|row| rows::key(&row)).transpose()?)
     }
 
-    pub(crate) async fn list_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+    async fn list_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
         let rows = sqlx::query("SELECT * FROM keys ORDER BY created_at, id").fetch_all(&self.reader).await?;
-        Ok(rows.iter().map(read_key).collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(rows::key).collect::<Result<_, _>>()?)
     }
 
-    pub(crate) async fn revoke_key(&self, name: &str) -> Result<Option<ApiKey>, StoreError> {
+    async fn revoke_key(&self, name: &str) -> Result<Option<ApiKey>, StoreError> {
         let mut transaction = self.write().await?;
         // A name that reads like another key's id means the key of that name.
         let statement = "
@@ -59,7 +54,7 @@ impl Sqlite {
             WHERE id = (SELECT id FROM keys WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1)
             RETURNING *";
         let row = sqlx::query(statement).bind(name).bind(now()).fetch_optional(&mut *transaction).await?;
-        let key = row.map(|row| read_key(&row)).transpose()?;
+        let key = row.map(|row| rows::key(&row)).transpose()?;
         if let Some(key) = &key {
             sqlx::query("DELETE FROM sessions WHERE key = ?").bind(Text(&key.id)).execute(&mut *transaction).await?;
         }
@@ -67,13 +62,13 @@ impl Sqlite {
         Ok(key)
     }
 
-    pub(crate) async fn touch_key(&self, id: &KeyId) -> Result<(), StoreError> {
+    async fn touch_key(&self, id: &KeyId) -> Result<(), StoreError> {
         let statement = sqlx::query("UPDATE keys SET last_used_at = ? WHERE id = ?").bind(now()).bind(Text(id));
         statement.execute(&self.writer).await?;
         Ok(())
     }
 
-    pub(crate) async fn begin_session(&self, hash: &str, key: &KeyId, expires_at: Timestamp) -> Result<(), StoreError> {
+    async fn begin_session(&self, hash: &str, key: &KeyId, expires_at: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
         sqlx::query("DELETE FROM sessions WHERE expires_at <= ?").bind(now()).execute(&mut *transaction).await?;
         sqlx::query("INSERT INTO sessions (hash, key, expires_at) VALUES (?, ?, ?)")
@@ -91,29 +86,16 @@ impl Sqlite {
         Ok(transaction.commit().await?)
     }
 
-    pub(crate) async fn session_key(&self, hash: &str) -> Result<Option<ApiKey>, StoreError> {
+    async fn session_key(&self, hash: &str) -> Result<Option<ApiKey>, StoreError> {
         let statement = "
             SELECT keys.* FROM sessions JOIN keys ON keys.id = sessions.key
             WHERE sessions.hash = ? AND sessions.expires_at > ? AND keys.revoked_at IS NULL";
         let row = sqlx::query(statement).bind(hash).bind(now()).fetch_optional(&self.reader).await?;
-        Ok(row.map(|row| read_key(&row)).transpose()?)
+        Ok(row.map(|row| rows::key(&row)).transpose()?)
     }
 
-    pub(crate) async fn end_session(&self, hash: &str) -> Result<bool, StoreError> {
+    async fn end_session(&self, hash: &str) -> Result<bool, StoreError> {
         let ended = sqlx::query("DELETE FROM sessions WHERE hash = ?").bind(hash).execute(&self.writer).await?;
         Ok(ended.rows_affected() > 0)
     }
-}
-
-fn read_key(row: &SqliteRow) -> Result<ApiKey, sqlx::Error> {
-    Ok(ApiKey {
-        id: text(row, "id")?,
-        name: row.try_get("name")?,
-        scopes: json(row, "scopes")?,
-        hash: row.try_get("hash")?,
-        webhook_secret: row.try_get("webhook_secret")?,
-        created_at: time("created_at", row.try_get("created_at")?)?,
-        last_used_at: optional_time(row, "last_used_at")?,
-        revoked_at: optional_time(row, "revoked_at")?,
-    })
 }

@@ -18,14 +18,15 @@ mod submit;
 mod take_back;
 mod time;
 mod transaction;
-mod uploaded;
+mod usage;
 
+use async_trait::async_trait;
 pub(crate) use back_up::{blobs_named_in, copy_database};
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use transaction::Transaction;
 
-use crate::{CancelError, ClaimError, NewKeyError, StoreError, SubmitError};
+use crate::{JobStore, News, StoreError, store::Newsroom};
 
 /// The connections to the file.
 #[derive(Debug, Clone)]
@@ -35,10 +36,13 @@ pub(crate) struct Sqlite {
     /// For changes: one connection, because SQLite lets one writer in at a time, and a queue for a connection is served
     /// in order where its lock is fought for.
     writer: SqlitePool,
+    /// Nothing is told: changes are made by other processes, and SQLite has no word for them.
+    news: Newsroom,
 }
 
-impl Sqlite {
-    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+#[async_trait]
+impl JobStore for Sqlite {
+    async fn probe(&self) -> Result<(), StoreError> {
         sqlx::query("INSERT OR REPLACE INTO probe (id, written) VALUES (1, ?)")
             .bind(now())
             .execute(&self.writer)
@@ -47,6 +51,12 @@ impl Sqlite {
         Ok(())
     }
 
+    fn news(&self) -> News {
+        self.news.subscribe()
+    }
+}
+
+impl Sqlite {
     async fn read(&self) -> Result<Transaction, sqlx::Error> {
         Transaction::read(&self.reader).await
     }
@@ -58,34 +68,4 @@ impl Sqlite {
 
 fn now() -> i64 {
     Timestamp::now().as_millisecond()
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Failed(Box::new(error))
-    }
-}
-
-impl From<sqlx::Error> for SubmitError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<sqlx::Error> for CancelError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<sqlx::Error> for ClaimError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<sqlx::Error> for NewKeyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
 }

@@ -10,7 +10,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use super::Sqlite;
-use crate::StoreError;
+use crate::{StoreError, store::Newsroom};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
@@ -28,9 +28,12 @@ impl Sqlite {
             let writer = connect(SqlitePoolOptions::new().max_connections(1), &options).await?;
             migrate(&writer).await?;
             let reader = connect(SqlitePoolOptions::new().max_connections(READERS), &options).await?;
-            Ok(Self { reader, writer })
+            Ok(Self { reader, writer, news: Newsroom::new() })
         };
-        opened.await.map_err(|cause: Box<dyn Error + Send + Sync>| StoreError::Open { path: path.into(), cause })
+        opened.await.map_err(|cause: Box<dyn Error + Send + Sync>| StoreError::Open {
+            place: path.display().to_string(),
+            cause,
+        })
     }
 }
 

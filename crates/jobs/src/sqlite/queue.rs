@@ -8,15 +8,15 @@ use std::collections::HashMap;
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow, types::Json};
 
-use super::{ending::JobRow, rows::text};
-use crate::{Status, Terms};
+use super::time::expire;
+use crate::{Status, Terms, ending::JobRow, rows::parsed};
 
 /// The job that is to be claimed next. Those ahead of it that no worker has begun in time fail.
 pub(super) async fn next_in_line(connection: &mut SqliteConnection) -> Result<Option<JobRow>, sqlx::Error> {
     let statement = "SELECT * FROM jobs WHERE status = 'queued' ORDER BY priority DESC, turn, number LIMIT 1";
     while let Some(row) = sqlx::query(statement).fetch_optional(&mut *connection).await? {
         let job = JobRow::read(&row)?;
-        if !job.expire(connection).await? {
+        if !expire(connection, &job).await? {
             return Ok(Some(job));
         }
     }
@@ -30,7 +30,7 @@ pub(super) async fn fetch_places(
 ) -> Result<HashMap<i64, u64>, sqlx::Error> {
     let mut waiting: Vec<i64> = Vec::new();
     for row in rows {
-        if text::<Status>(row, "status")? == Status::Queued {
+        if parsed::<Status>(row, "status")? == Status::Queued {
             waiting.push(row.try_get("number")?);
         }
     }

@@ -1,19 +1,18 @@
 //! Rows, read as jobs.
 
-use std::{collections::HashMap, str::FromStr};
+use std::collections::HashMap;
 
 use impasto_recipe::ProgressEntry;
-use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use sqlx::{
     QueryBuilder, Row, Sqlite, SqliteConnection,
-    error::BoxDynError,
-    sqlite::SqliteRow,
     types::{Json, Text},
 };
 
 use super::{deliveries::fetch_deliveries, queue::fetch_places};
-use crate::{Attempt, BlobKey, Client, Job, JobId, Priority};
+use crate::{
+    Job, JobId,
+    rows::{numbered_job, progress_entry},
+};
 
 /// All that is known of jobs; a condition follows.
 pub(super) const SELECT_JOBS: &str = "SELECT * FROM jobs";
@@ -43,41 +42,6 @@ pub(super) async fn fetch_job(connection: &mut SqliteConnection, id: JobId) -> R
     job.losses = fetch_thinned_losses(connection, number).await?;
     job.deliveries = fetch_deliveries(connection, number).await?;
     Ok(Some(job))
-}
-
-fn numbered_job(row: &SqliteRow) -> Result<(i64, Job), sqlx::Error> {
-    let job = Job {
-        id: text(row, "id")?,
-        client: Client::named(row.try_get("client")?),
-        priority: priority(row)?,
-        start_by: optional_time(row, "start_by")?,
-        webhook: row.try_get("webhook")?,
-        deliveries: Vec::new(),
-        previews: row.try_get("previews")?,
-        status: text(row, "status")?,
-        revision: row.try_get("revision")?,
-        created_at: time("created_at", row.try_get("created_at")?)?,
-        started_at: optional_time(row, "started_at")?,
-        finished_at: optional_time(row, "finished_at")?,
-        queue_position: None,
-        recipe: json(row, "recipe")?,
-        fingerprint: optional_json(row, "fingerprint")?,
-        attempt: Attempt(row.try_get("attempt")?),
-        cancel_requested: row.try_get("cancel_requested")?,
-        losses: Vec::new(),
-        stage_ends: Vec::new(),
-        notices: json(row, "notices")?,
-        error: optional_json(row, "error")?,
-        content: BlobKey::named(row.try_get("content")?),
-        styles: json(row, "styles")?,
-        masks: json(row, "masks")?,
-        style_masks: json(row, "style_masks")?,
-        initial: optional_blob(row, "initial")?,
-        preview: optional_blob(row, "preview")?,
-        result: optional_blob(row, "result")?,
-        result_16: optional_blob(row, "result_16")?,
-    };
-    Ok((row.try_get("number")?, job))
 }
 
 /// By number, and found by looking up each stage's last epoch, however many entries there are.
@@ -120,55 +84,4 @@ async fn fetch_thinned_losses(connection: &mut SqliteConnection, job: i64) -> Re
         .fetch_all(connection)
         .await?;
     rows.iter().map(progress_entry).collect()
-}
-
-pub(super) fn progress_entry(row: &SqliteRow) -> Result<ProgressEntry, sqlx::Error> {
-    // SQLite keeps no NaN: it writes NULL.
-    let loss = |column| row.try_get(column).map(|loss: Option<f64>| loss.unwrap_or(f64::NAN));
-    Ok(ProgressEntry {
-        stage: row.try_get("stage")?,
-        epoch: row.try_get("epoch")?,
-        content: loss("content")?,
-        style: loss("style")?,
-        tv: loss("tv")?,
-        total: loss("total")?,
-        learning_rate: loss("learning_rate")?,
-        seconds_per_epoch: loss("seconds_per_epoch")?,
-    })
-}
-
-pub(super) fn text<T>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error>
-where
-    T: FromStr,
-    BoxDynError: From<T::Err>,
-{
-    Ok(row.try_get::<Text<T>, _>(column)?.into_inner())
-}
-
-pub(super) fn json<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error> {
-    Ok(row.try_get::<Json<T>, _>(column)?.0)
-}
-
-pub(super) fn optional_json<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>, sqlx::Error> {
-    Ok(row.try_get::<Option<Json<T>>, _>(column)?.map(|Json(value)| value))
-}
-
-pub(super) fn optional_blob(row: &SqliteRow, column: &str) -> Result<Option<BlobKey>, sqlx::Error> {
-    Ok(row.try_get::<Option<String>, _>(column)?.map(BlobKey::named))
-}
-
-fn priority(row: &SqliteRow) -> Result<Priority, sqlx::Error> {
-    let rank: u8 = row.try_get("priority")?;
-    let unknown = || sqlx::Error::ColumnDecode { index: "priority".to_owned(), source: format!("{rank}").into() };
-    Priority::ALL.into_iter().find(|priority| priority.rank() == rank).ok_or_else(unknown)
-}
-
-pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
-    row.try_get::<Option<i64>, _>(column)?.map(|milliseconds| time(column, milliseconds)).transpose()
-}
-
-pub(super) fn time(column: &str, milliseconds: i64) -> Result<Timestamp, sqlx::Error> {
-    let out_of_range =
-        |error: jiff::Error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: error.into() };
-    Timestamp::from_millisecond(milliseconds).map_err(out_of_range)
 }

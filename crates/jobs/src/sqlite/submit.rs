@@ -1,5 +1,6 @@
 //! How a job comes into the queue.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{
     SqliteConnection,
@@ -8,15 +9,18 @@ use sqlx::{
 
 use super::{
     Sqlite,
-    ending::first_notices,
     idempotency::{find_earlier, remember},
     queue::next_turn,
     rows::fetch_job,
 };
-use crate::{BlobKey, Client, Idempotency, Job, NewJob, QueueLimits, Status, SubmitError, Submitted};
+use crate::{
+    BlobKey, Client, Idempotency, Job, NewJob, QueueLimits, Status, Submissions, SubmitError, Submitted,
+    ending::first_notices,
+};
 
-impl Sqlite {
-    pub(crate) async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
+#[async_trait]
+impl Submissions for Sqlite {
+    async fn submit(&self, job: NewJob, limits: &QueueLimits) -> Result<Submitted, SubmitError> {
         // The lock is taken before anything is looked at: of two equal requests to two processes, the later one has to see
         // the job of the earlier one.
         let mut transaction = self.write().await?;
@@ -30,14 +34,8 @@ impl Sqlite {
         }
         outcome
     }
-}
 
-impl Sqlite {
-    pub(crate) async fn find_repeated(
-        &self,
-        client: &Client,
-        request: &Idempotency,
-    ) -> Result<Option<Job>, SubmitError> {
+    async fn find_repeated(&self, client: &Client, request: &Idempotency) -> Result<Option<Job>, SubmitError> {
         let mut transaction = self.read().await?;
         let found = find_earlier(&mut transaction, client, request).await;
         transaction.roll_back().await?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use impasto_jobs::{
-    BackUpError, BlobKey, BlobStore, JobQuery, JobStore, NewJob, Places, Sight, back_up, no_longer_a_copy,
+    BackUpError, BlobKey, BlobStore, JobPlace, JobQuery, NewJob, Places, Sight, back_up, no_longer_a_copy,
 };
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, new_job, succeed, worker};
@@ -69,7 +69,8 @@ async fn a_copy_made_while_jobs_run_is_of_one_moment_and_has_every_blob_that_it_
             let copied = back_up(&from, &to).await.unwrap();
             assert_eq!(copied.missing, 0, "{copied:?}");
         }
-        let (copy, pictures) = (JobStore::open(&to.database).await.unwrap(), BlobStore::local(&to.blobs).unwrap());
+        let (copy, pictures) =
+            (JobPlace::File(to.database.clone()).open().await.unwrap(), BlobStore::local(&to.blobs).unwrap());
         let job = copy.find(before.job, &Sight::All).await.unwrap().expect("it is in the copy");
         assert_eq!(job, test.find(before.job).await);
         let page = copy.list(&JobQuery::default(), &Sight::All).await.unwrap();

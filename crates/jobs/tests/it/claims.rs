@@ -1,5 +1,7 @@
 //! A claim from its beginning to its end, and after it is lost.
 
+use std::sync::Arc;
+
 use impasto_jobs::{Attempt, BlobKey, ClaimError, ClaimKey, JobError, JobStore, Sight, Status};
 
 use crate::common::{TestStore, entry, fingerprint, recipe, succeed};
@@ -156,7 +158,7 @@ async fn a_failed_job_says_why() {
 }
 
 /// Every word of a worker, each to be refused.
-async fn assert_all_refused(store: &JobStore, claim: &ClaimKey) {
+async fn assert_all_refused(store: &Arc<dyn JobStore>, claim: &ClaimKey) {
     let checkpoint = BlobKey::checkpoint(claim, 9);
     let preview = BlobKey::preview(claim, 9);
     let refusals = [

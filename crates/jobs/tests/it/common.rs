@@ -1,10 +1,10 @@
 //! What the tests have in common.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use impasto_jobs::{
-    Blame, BlobKey, Claim, ClaimError, ClaimKey, Client, Job, JobId, JobStore, LeaseWatch, NewJob, QueueLimits, Sight,
-    Terms, WorkerLocks, WorkerName,
+    Blame, BlobKey, Claim, ClaimError, ClaimKey, Client, Job, JobId, JobPlace, JobStore, LeaseWatch, NewJob,
+    QueueLimits, Sight, Terms, WorkerLocks, WorkerName,
 };
 use impasto_recipe::{Fingerprint, Inputs, Limits, Options, ProgressEntry, Recipe, Size};
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -24,19 +24,19 @@ pub const ANY_CRASHES: Blame = Blame::Job { most_crashes: 1000 };
 /// A store in a folder of its own, which lives as long as this.
 pub struct TestStore {
     pub folder: TempDir,
-    pub store: JobStore,
+    pub store: Arc<dyn JobStore>,
 }
 
 impl TestStore {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        let store = JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap();
         Self { folder, store }
     }
 
     /// The same store with connections of its own, as another process has it.
-    pub async fn opened_again(&self) -> JobStore {
-        JobStore::open(&self.folder.path().join("jobs.db")).await.unwrap()
+    pub async fn opened_again(&self) -> Arc<dyn JobStore> {
+        JobPlace::File(self.folder.path().join("jobs.db")).open().await.unwrap()
     }
 
     /// A connection to its database past the store, for what would take days.
@@ -104,7 +104,7 @@ pub fn new_job() -> NewJob {
 }
 
 /// Finishes the job of `claim`; returns the blobs that it no longer needs.
-pub async fn succeed(store: &JobStore, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
+pub async fn succeed(store: &Arc<dyn JobStore>, claim: &ClaimKey) -> Result<Vec<BlobKey>, ClaimError> {
     store.succeed(claim, &BlobKey::result(claim), &BlobKey::result_16(claim)).await
 }
 

@@ -1,6 +1,6 @@
 //! The outbox of webhooks.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use impasto_jobs::{
     Blame, Claim, Delivery, DueDelivery, JobError, JobId, JobQuery, JobStore, Sight, Status, Terms, TryOutcome,
@@ -27,7 +27,7 @@ async fn canceled(test: &TestStore) -> JobId {
     id
 }
 
-async fn take(store: &JobStore) -> Vec<DueDelivery> {
+async fn take(store: &Arc<dyn JobStore>) -> Vec<DueDelivery> {
     store.take_due_deliveries(100, LONG).await.unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use impasto_jobs::{JobQuery, JobStore, QueueLimits, Sight, Status, SubmitError};
+use impasto_jobs::{JobPlace, JobQuery, QueueLimits, Sight, Status, SubmitError};
 
 use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
 
@@ -14,7 +14,7 @@ async fn a_fresh_file_is_opened_by_all_at_once() {
     let file = folder.path().join("jobs.db");
     let opened = futures::future::join_all((0..8).map(|_| {
         let file = file.clone();
-        tokio::spawn(async move { JobStore::open(&file).await })
+        tokio::spawn(async move { JobPlace::File(file).open().await })
     }));
     for store in opened.await {
         store.unwrap().unwrap().probe().await.unwrap();

@@ -1,6 +1,6 @@
 //! Submitting, looking, listing, deleting, opening.
 
-use impasto_jobs::{Attempt, Cursor, Job, JobId, JobQuery, JobStore, NewJob, QueueLimits, Sight, Status, SubmitError};
+use impasto_jobs::{Attempt, Cursor, Job, JobId, JobPlace, JobQuery, NewJob, QueueLimits, Sight, Status, SubmitError};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, worker};
 
@@ -171,9 +171,9 @@ async fn what_is_no_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.txt");
     std::fs::write(&file, "This is no database, and it is long enough to look like none. ".repeat(20)).unwrap();
-    let refused = JobStore::open(&file).await.unwrap_err().to_string();
+    let refused = JobPlace::File(file.clone()).open().await.unwrap_err().to_string();
     assert!(refused.contains("notes.txt") && refused.contains("not a database"), "{refused}");
-    let missing = JobStore::open(&folder.path().join("nowhere/jobs.db")).await.unwrap_err().to_string();
+    let missing = JobPlace::File(folder.path().join("nowhere/jobs.db")).open().await.unwrap_err().to_string();
     assert!(missing.contains("nowhere"), "{missing}");
 }
 
@@ -186,7 +186,7 @@ async fn a_file_that_a_later_version_wrote_is_refused() {
     let migration = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
         VALUES (9999, 'from the future', TRUE, x'00', 0)";
     sqlx::query(migration).execute(&mut later).await.unwrap();
-    let refused = JobStore::open(&file).await.unwrap_err().to_string();
+    let refused = JobPlace::File(file.clone()).open().await.unwrap_err().to_string();
     assert!(refused.contains("later version") && refused.contains("9999"), "{refused}");
 }
 

@@ -1,6 +1,6 @@
 //! Blobs that nobody names.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use impasto_jobs::{
@@ -18,7 +18,7 @@ const NOW: Duration = Duration::ZERO;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A sweeper that has just been started, and what it deletes at its first sweep.
-async fn sweep(store: &JobStore, blobs: &BlobStore, litter_age: Duration) -> u64 {
+async fn sweep(store: &Arc<dyn JobStore>, blobs: &BlobStore, litter_age: Duration) -> u64 {
     let mut sweeper = Sweeper::new(store.clone(), blobs.clone(), Retention::default(), litter_age);
     sweeper.sweep().await.unwrap().litter
 }

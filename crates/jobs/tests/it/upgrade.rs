@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use impasto_jobs::{Client, Idempotency, JobStore, NewJob, Priority, Sight, Status, Terms};
+use impasto_jobs::{Client, Idempotency, JobPlace, NewJob, Priority, Sight, Status, Terms};
 use impasto_recipe::{Inputs, Limits, Objective, Options, Recipe, Size, vgg::Architecture};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, migrate::Migrator, sqlite::SqliteConnectOptions};
@@ -78,7 +78,7 @@ async fn recipes_of_the_second_version_say_all_that_they_left_open() {
     }
     connection.close().await.unwrap();
 
-    let store = JobStore::open(&file).await.unwrap();
+    let store = JobPlace::File(file.clone()).open().await.unwrap();
     for (NewJob { id, content, styles, .. }, recipe) in old {
         let job = store.find(id, &Sight::All).await.unwrap().expect("it is still there");
         assert_eq!((job.recipe, job.content, job.styles), (recipe, content, styles));
@@ -113,7 +113,7 @@ async fn jobs_of_the_first_version_live_on() {
     sqlx::query("DELETE FROM jobs WHERE status = 'queued'").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 
-    let store = JobStore::open(&file).await.unwrap();
+    let store = JobPlace::File(file.clone()).open().await.unwrap();
     let job = store.find(running.id, &Sight::All).await.unwrap().expect("it is still there");
     assert_eq!((job.status, job.attempt.0, job.losses), (Status::Running, 3, vec![entry(1, 10)]));
     let lease = store.leases().await.unwrap().pop().expect("its lease goes on");
@@ -155,7 +155,7 @@ async fn jobs_of_the_third_version_are_nobodys_and_wait_in_their_order() {
     }
     connection.close().await.unwrap();
 
-    let store = JobStore::open(&file).await.unwrap();
+    let store = JobPlace::File(file.clone()).open().await.unwrap();
     assert!(!store.has_keys().await.unwrap());
     for &id in &old {
         let job = store.find(id, &Sight::All).await.unwrap().expect("it is still there");

@@ -57,7 +57,7 @@ pub(crate) struct LogIn {
     responses((status = 200, description = "Who asks", body = Session), StoreProblems),
 )]
 pub(crate) async fn show(State(app): State<Shared>, caller: Option<Extension<Caller>>) -> Result<Response, Problem> {
-    let keys = app.keyring.is_in_use(&app.jobs).await?;
+    let keys = app.keyring.is_in_use(app.jobs.as_ref()).await?;
     let caller = caller.as_ref().map(|Extension(caller)| caller);
     let name = caller.and_then(Caller::name).map(str::to_owned);
     let may = |scope: &Scope| caller.is_some_and(|caller| caller.may(*scope));

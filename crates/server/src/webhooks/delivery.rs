@@ -97,7 +97,7 @@ async fn attempt(app: &Shared, message: &DueDelivery) -> Result<TryOutcome, Prob
         Ok(address) => address,
         Err(why) => return failed(None, format!("the address {why}"), retry_in),
     };
-    let Some(secret) = webhooks.secret_of(&app.jobs, &message.client).await? else {
+    let Some(secret) = webhooks.secret_of(app.jobs.as_ref(), &message.client).await? else {
         return failed(None, "there is no secret to sign it with: webhooks.secret".to_owned(), retry_in);
     };
     match webhooks.post.send(&address, &secret, message).await {

@@ -50,7 +50,7 @@ impl Webhooks {
     }
 
     /// What messages of jobs of `client` are signed with.
-    async fn secret_of(&self, jobs: &JobStore, client: &Client) -> Result<Option<Secret>, StoreError> {
+    async fn secret_of(&self, jobs: &dyn JobStore, client: &Client) -> Result<Option<Secret>, StoreError> {
         let Some(id) = client.key() else { return Ok(self.secret.clone()) };
         let key = jobs.find_key(&id).await?;
         Ok(key.and_then(|key| key.webhook_secret.parse().ok()).or_else(|| self.secret.clone()))

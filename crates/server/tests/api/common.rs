@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobStore, WorkerName};
+use impasto_jobs::{BlobKey, BlobStore, Claim, JobId, JobPlace, JobStore, WorkerName};
 use impasto_metrics::Metrics;
 use impasto_picture::{Format, Picture};
 use impasto_recipe::{Fingerprint, Precision, ProgressEntry, Size};
@@ -37,7 +37,7 @@ struct Rules {
 /// A service that runs for the length of a test.
 pub struct Server {
     pub addr: SocketAddr,
-    pub jobs: JobStore,
+    pub jobs: Arc<dyn JobStore>,
     pub blobs: BlobStore,
     pub shutdown: CancellationToken,
     pub running: JoinHandle<std::io::Result<()>>,
@@ -83,11 +83,16 @@ impl Server {
     }
 
     async fn start_on(folder: TempDir, blobs: BlobStore, change: impl FnOnce(&mut Rules)) -> Self {
-        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        let jobs = JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap();
         Self::start_over(folder, jobs, blobs, change).await
     }
 
-    async fn start_over(folder: TempDir, jobs: JobStore, blobs: BlobStore, change: impl FnOnce(&mut Rules)) -> Self {
+    async fn start_over(
+        folder: TempDir,
+        jobs: Arc<dyn JobStore>,
+        blobs: BlobStore,
+        change: impl FnOnce(&mut Rules),
+    ) -> Self {
         let mut rules = Rules {
             settings: Settings::default(),
             limits: LimitSettings::default(),
@@ -118,7 +123,7 @@ impl Server {
     /// A second service on the same stores.
     pub async fn beside(&self) -> Self {
         // The first one's folder is that of both, and outlives them.
-        let jobs = JobStore::open(&self.database()).await.unwrap();
+        let jobs = JobPlace::File(self.database()).open().await.unwrap();
         Self::start_over(tempfile::tempdir().unwrap(), jobs, self.blobs.clone(), |_| {}).await
     }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use impasto_engine::DeviceName;
-use impasto_jobs::{BlobKey, BlobStore, Job, JobId, JobStore, NewJob, QueueLimits, Sight, Terms, WorkerName};
+use impasto_jobs::{BlobKey, BlobStore, Job, JobId, JobPlace, JobStore, NewJob, QueueLimits, Sight, Terms, WorkerName};
 use impasto_recipe::{Inputs, Limits, Options, Size};
 use impasto_worker::{Settings, Worker, WorkerError};
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ use crate::{
 /// Stores, and how workers behave.
 pub struct Test {
     folder: TempDir,
-    pub jobs: JobStore,
+    pub jobs: Arc<dyn JobStore>,
     pub faulty: Arc<FaultyBlobs>,
     pub blobs: BlobStore,
     pub settings: Settings,
@@ -43,7 +43,7 @@ pub struct Running {
 impl Test {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        let jobs = JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap();
         let faulty = FaultyBlobs::new();
         let settings = Settings {
             threads: 1,

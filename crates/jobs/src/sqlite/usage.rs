@@ -1,12 +1,16 @@
 //! What clients have uploaded, by days.
 
+use std::num::NonZeroU32;
+
 use super::{Sqlite, now};
-use crate::{Client, StoreError};
+use crate::{Client, StoreError, Turn, Usage};
+use async_trait::async_trait;
 
 const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
-impl Sqlite {
-    pub(crate) async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError> {
+#[async_trait]
+impl Usage for Sqlite {
+    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError> {
         let statement = "
             INSERT INTO uploaded (client, day, bytes) VALUES (?, ?, ?)
             ON CONFLICT (client, day) DO UPDATE SET bytes = bytes + excluded.bytes";
@@ -19,10 +23,14 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(crate) async fn uploaded_today(&self, client: &Client) -> Result<u64, StoreError> {
+    async fn uploaded_today(&self, client: &Client) -> Result<u64, StoreError> {
         let select = sqlx::query_scalar("SELECT bytes FROM uploaded WHERE client = ? AND day = ?");
         let bytes: Option<u64> = select.bind(client.as_str()).bind(today()).fetch_optional(&self.reader).await?;
         Ok(bytes.unwrap_or_default())
+    }
+
+    async fn take_turn(&self, _: &Client, _: NonZeroU32) -> Result<Option<Turn>, StoreError> {
+        Ok(None)
     }
 }
 
