@@ -11,6 +11,10 @@ use crate::{
 
 pub fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
     let from = configuration::load(&arguments.configuration, &[])?.store;
+    anyhow::ensure!(
+        !from.job_place().is_shared(),
+        "the jobs are in PostgreSQL (store.database): back it up with its own tools, such as pg_dump; docs/fleet.md says how"
+    );
     let to = StoreSettings { data: arguments.to.clone(), ..from.clone() };
     std::fs::create_dir_all(&to.data).with_context(|| format!("the folder {} cannot be made", to.data.display()))?;
     let is_same = |folder: &std::path::Path| folder.canonicalize().ok();
@@ -26,5 +30,5 @@ pub fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
 }
 
 fn places_of(store: &StoreSettings) -> Places {
-    Places { folder: store.data.clone(), database: store.database(), blobs: store.blobs() }
+    Places { folder: store.data.clone(), database: store.database_file(), blobs: store.blobs() }
 }

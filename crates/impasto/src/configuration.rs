@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use config::{Config, Environment, File, FileFormat};
-use impasto_jobs::{Retention, WorkerLocks};
+use impasto_jobs::{JobPlace, Retention, WorkerLocks};
 use serde::Deserialize;
 
 use crate::cli::ConfigurationArguments;
@@ -35,6 +35,10 @@ pub struct Configuration {
 pub struct StoreSettings {
     /// The folder of the job database and the pictures.
     pub data: PathBuf,
+    /// The PostgreSQL database of the jobs, `postgres://…`; a SQLite file in the data folder if it is empty.
+    pub database: String,
+    /// The same database past any pooler, where it tells of changes; `database` if it is empty.
+    pub listen: String,
     /// Hours that a job that succeeded is kept with its pictures; 0 keeps it for ever, as with the next three.
     pub keep_finished_hours: u64,
     /// Hours that a job is kept that failed or was canceled.
@@ -49,6 +53,8 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             data: PathBuf::from("data"),
+            database: String::new(),
+            listen: String::new(),
             keep_finished_hours: 720,
             keep_failed_hours: 168,
             most_finished_jobs: 100_000,
@@ -58,8 +64,17 @@ impl Default for StoreSettings {
 }
 
 impl StoreSettings {
-    /// The job database's file.
-    pub fn database(&self) -> PathBuf {
+    /// Where the jobs are.
+    pub fn job_place(&self) -> JobPlace {
+        if self.database.is_empty() {
+            return JobPlace::File(self.database_file());
+        }
+        let listen = (!self.listen.is_empty()).then(|| self.listen.clone());
+        JobPlace::Server { database: self.database.clone(), listen }
+    }
+
+    /// The job database's file, where it is one.
+    pub fn database_file(&self) -> PathBuf {
         self.data.join("impasto.db")
     }
 

@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use impasto_jobs::{BlobStore, JobPlace, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
+use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
 use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
 use impasto_server::{Exposition, Service, run_metrics};
@@ -80,8 +80,11 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         parts.spawn(async move { impasto_server::run(listener, service, until).await.context("the API failed") });
         parts.spawn(sweep_now_and_then(sweeper(&configuration, jobs.clone(), blobs), shutdown.clone()));
     }
-    let watch = LeaseWatch::new(jobs, configuration.store.worker_locks(), configuration.workers.most_crashes);
-    parts.spawn(watching(watch, shutdown.clone()));
+    // Of a fleet, the replicas of the API do: a thousand machines that each look at the leases of all would be a load.
+    if arguments.role != Role::Worker || !configuration.store.job_place().is_shared() {
+        let watch = LeaseWatch::new(jobs, configuration.store.worker_locks(), configuration.workers.most_crashes);
+        parts.spawn(watching(watch, shutdown.clone()));
+    }
     if let Some(supervisor) = supervisor {
         parts.spawn(supervisor.run(shutdown.clone()));
     }
@@ -109,7 +112,9 @@ async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &Cancellat
 /// Opens the job store and the blob store, making their folder.
 pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(Arc<dyn JobStore>, BlobStore)> {
     let jobs = open_jobs(configuration).await?;
-    no_longer_a_copy(&configuration.store.data)?;
+    if !configuration.store.job_place().is_shared() {
+        no_longer_a_copy(&configuration.store.data)?;
+    }
     let blobs = BlobStore::local(&configuration.store.blobs())?;
     Ok((jobs, blobs))
 }
@@ -119,7 +124,7 @@ pub async fn open_jobs(configuration: &Configuration) -> anyhow::Result<Arc<dyn 
     let store = &configuration.store;
     std::fs::create_dir_all(&store.data)
         .with_context(|| format!("the data folder {} cannot be made", store.data.display()))?;
-    Ok(JobPlace::File(store.database()).open().await?)
+    Ok(store.job_place().open().await?)
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {

@@ -91,7 +91,7 @@ async fn work(
     let name = arguments.name.clone().map_or_else(|| WorkerName::unique(&device.to_string()), WorkerName);
     let locks = configuration.store.worker_locks();
     let _lock = locks.hold(&name).inspect_err(|error| tracing::warn!(%error, "the worker's lock cannot be held"));
-    if !supervised {
+    if !supervised && !configuration.store.job_place().is_shared() {
         let watch = LeaseWatch::new(jobs.clone(), locks, settings.most_crashes);
         tokio::spawn(watch.run(signals.shutdown.clone()));
     }

@@ -13,7 +13,7 @@ use governor::{
     middleware::StateInformationMiddleware,
     state::{InMemoryState, NotKeyed},
 };
-use impasto_jobs::Client;
+use impasto_jobs::{Client, Turn};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -61,9 +61,36 @@ impl Rates {
     /// Counts once for `client`, if it may; `None` where there is no limit.
     pub fn take(&self, client: &Client) -> Option<Rate> {
         let quota = self.quota?;
-        // Two first requests at once have one bucket.
+        Some(self.tokens(client, quota).take(quota))
+    }
+
+    /// Two first requests at once have one bucket.
+    fn tokens(&self, client: &Client, quota: Quota) -> Arc<Tokens> {
         let Ok(tokens) = self.clients.get_or_insert_with(client, || Ok::<_, Infallible>(Arc::new(Tokens::new(quota))));
-        Some(tokens.take(quota))
+        tokens
+    }
+
+    /// Where `client` stands after `turn`, which was taken where all replicas count. While it has to wait, it need not be asked
+    /// there again.
+    pub fn note(&self, client: &Client, turn: Turn) -> Option<Rate> {
+        let quota = self.quota?;
+        if let Some(wait) = turn.wait {
+            self.tokens(client, quota).spend_for(wait);
+        }
+        let Turn { left, full_in, wait } = turn;
+        Some(Rate { limit: quota.burst_size().get(), left, full_in, wait })
+    }
+
+    /// Where `client` stands that was told to wait, and has not waited; `None` if it may, or has not asked.
+    pub fn refusal(&self, client: &Client) -> Option<Rate> {
+        let quota = self.quota?;
+        let wait = self.spent(client)?;
+        Some(Rate { limit: quota.burst_size().get(), left: 0, full_in: WINDOW, wait: Some(wait) })
+    }
+
+    /// Times a minute that are allowed; `None` where there is no limit.
+    pub fn a_minute(&self) -> Option<NonZeroU32> {
+        self.quota.map(|quota| quota.burst_size())
     }
 
     /// For how long `client` may not, as it was told before; `None` if it may, or has not asked.
@@ -84,6 +111,10 @@ impl Tokens {
         *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn spend_for(&self, wait: Duration) {
+        *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + wait);
+    }
+
     fn take(&self, quota: Quota) -> Rate {
         let limit = quota.burst_size().get();
         let (left, wait) = match self.limiter.check() {
@@ -91,7 +122,7 @@ impl Tokens {
             Err(until) => (0, Some(until.wait_time_from(DefaultClock::default().now()))),
         };
         if let Some(wait) = wait {
-            *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + wait);
+            self.spend_for(wait);
         }
         Rate { limit, left, full_in: quota.replenish_interval() * (limit - left), wait }
     }

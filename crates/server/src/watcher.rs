@@ -1,13 +1,13 @@
 //! One question for all who ask how jobs stand: a thousand polls, or streams of events, cost the job store hardly more than one.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use impasto_jobs::{JobId, Stamp};
+use impasto_jobs::{Change, JobId, Stamp};
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at},
@@ -21,7 +21,8 @@ use crate::{
 /// Seconds that a request may wait at the most; a longer wait is cut to this.
 pub(crate) const MAX_WAIT: u32 = 30;
 
-/// From one look for those who wait for a change to the next. Workers are other processes: there is nobody to be told by.
+/// From one look for all who wait for a change to the next. Workers are other processes: where the job store tells of changes, it
+/// tells of the end of jobs, but not of their progress.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// From one look for those who ask now to the next: whoever comes meanwhile shares it.
@@ -116,17 +117,45 @@ impl Follower {
 pub(crate) async fn watch(app: Shared) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut news = app.jobs.news();
     let mut earliest = Instant::now();
     let _closes = Closing(&app.watcher);
     loop {
-        let due = tokio::select! {
-            () = app.watcher.wake.notified() => false,
-            _ = looks.tick() => true,
+        let mut changed = Changed::default();
+        tokio::select! {
+            () = app.watcher.wake.notified() => {}
+            _ = looks.tick() => changed.add(Change::Anything),
+            change = news.next() => changed.add(change),
             () = app.shutdown.cancelled() => break,
-        };
+        }
         sleep_until(earliest).await;
         earliest = Instant::now() + GATHER;
-        look(&app, due).await;
+        while let Some(change) = news.missed() {
+            changed.add(change);
+        }
+        look(&app, &changed).await;
+    }
+}
+
+/// The jobs that may look another than at the last look.
+#[derive(Debug, Default)]
+struct Changed {
+    all: bool,
+    jobs: HashSet<JobId>,
+}
+
+impl Changed {
+    fn add(&mut self, change: Change) {
+        match change {
+            Change::Anything => self.all = true,
+            Change::Job(id) => drop(self.jobs.insert(id)),
+            // Places in the queue are told with the next look at all.
+            Change::Queue => {}
+        }
+    }
+
+    fn has(&self, id: &JobId) -> bool {
+        self.all || self.jobs.contains(id)
     }
 }
 
@@ -146,12 +175,12 @@ fn replace(told: &mut Option<Answer>, answer: Answer) -> bool {
     !same
 }
 
-/// Looks once: for all who ask now, and, where that is due, for all who wait for a change.
-async fn look(app: &App, for_changes: bool) {
+/// Looks once: for all who ask now, and for those who wait for a change of a job that may have changed.
+async fn look(app: &App, changed: &Changed) {
     let (now, mut ids) = {
         let mut asked = app.watcher.asked();
         asked.changes.retain(|_, tell| tell.receiver_count() > 0);
-        let ids: Vec<JobId> = if for_changes { asked.changes.keys().copied().collect() } else { Vec::new() };
+        let ids: Vec<JobId> = asked.changes.keys().filter(|id| changed.has(id)).copied().collect();
         (mem::take(&mut asked.now), ids)
     };
     let waiting = ids.len();

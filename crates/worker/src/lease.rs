@@ -1,12 +1,12 @@
 //! The right to a claim, kept by a task of its own from the moment of the claim: reading pictures and writing checkpoints may
 //! take longer than a lease.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use impasto_jobs::{ClaimError, ClaimKey, JobStore, Standing};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -37,11 +37,9 @@ impl LeaseKeeper {
 /// Looks whether the job is to stop, and renews the lease when a third of it is over. A store that fails is no reason to
 /// stop: nobody takes a job back meanwhile.
 async fn keep(jobs: Arc<dyn JobStore>, claim: ClaimKey, settings: Settings, told: watch::Sender<Option<Stop>>) {
-    let mut looks = interval(settings.poll().min(settings.lease() / 6));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut news = jobs.news();
     let mut next_renewal = Instant::now() + settings.lease() / 3;
     loop {
-        looks.tick().await;
         let due = Instant::now() >= next_renewal;
         let standing = if due { jobs.renew(&claim).await } else { jobs.standing(&claim).await };
         if due {
@@ -62,5 +60,8 @@ async fn keep(jobs: Arc<dyn JobStore>, claim: ClaimKey, settings: Settings, told
                 tracing::warn!(%error, "the lease could not be looked after")
             }
         }
+        let next_look = news.next_look(settings.poll().min(settings.lease() / 6), |change| change.is_of(claim.job));
+        // Whichever comes first, it is time.
+        _ = timeout_at(next_renewal, next_look).await;
     }
 }

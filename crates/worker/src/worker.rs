@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use impasto_engine::DeviceName;
-use impasto_jobs::{BlobStore, Claim, JobStore, WorkerName};
+use impasto_jobs::{BlobStore, Change, Claim, JobStore, WorkerName};
 use impasto_weights::Store as Weights;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -75,8 +75,10 @@ impl Worker {
         };
         tracing::info!(worker = %name, %device, "ready for jobs");
         pulse.is_up();
+        let mut news = jobs.news();
         while !shutdown.is_cancelled() {
-            let pause = match jobs.claim(&name, settings.lease()).await {
+            news.catch_up();
+            match jobs.claim(&name, settings.lease()).await {
                 Ok(Some(claim)) => {
                     let span = span_of(&claim);
                     pulse.works_on(Some(span.clone()));
@@ -85,13 +87,15 @@ impl Worker {
                     seen_through?;
                     continue;
                 }
-                Ok(None) => settings.poll(),
+                Ok(None) => {
+                    let next_look = news.next_look(settings.poll(), Change::is_of_queue);
+                    shutdown.run_until_cancelled(next_look).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the queue could not be looked into");
-                    PAUSE_AFTER_FAILURE
+                    shutdown.run_until_cancelled(sleep(PAUSE_AFTER_FAILURE)).await;
                 }
-            };
-            shutdown.run_until_cancelled(sleep(pause)).await;
+            }
         }
         Ok(())
     }

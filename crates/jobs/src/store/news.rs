@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use tokio::{
     sync::broadcast::{self, error::RecvError},
     time::{Instant, timeout_at},
@@ -60,6 +61,16 @@ impl News {
             Err(RecvError::Lagged(_)) => Change::Anything,
             Err(RecvError::Closed) => pending().await,
         }
+    }
+
+    /// What has changed since the last look, if anything has: no waiting.
+    pub fn missed(&mut self) -> Option<Change> {
+        self.next().now_or_never()
+    }
+
+    /// Forgets what has changed so far: whoever looks now sees it.
+    pub fn catch_up(&mut self) {
+        self.changes = self.changes.resubscribe();
     }
 
     /// Returns when it is time to look again: at a change that `matters`, or else after `poll`, or ten times as long while
