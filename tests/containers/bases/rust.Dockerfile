@@ -10,5 +10,7 @@ RUN --mount=type=secret,id=authorities cp /run/secrets/authorities /etc/ssl/cert
 COPY . /usr/local/rustup/toolchains/stable/
 ENV RUSTUP_HOME=/usr/local/rustup \
     CARGO_HOME=/usr/local/cargo \
-    PATH=/usr/local/cargo/bin:/usr/local/rustup/toolchains/stable/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-RUN mkdir -p /usr/local/cargo/registry && cargo --version
+    PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+RUN mkdir -p /usr/local/cargo/bin \
+    && ln -s ../../rustup/toolchains/stable/bin/cargo ../../rustup/toolchains/stable/bin/rustc /usr/local/cargo/bin \
+    && cargo --version
