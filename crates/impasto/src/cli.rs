@@ -63,9 +63,12 @@ pub struct ServeArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub addr: Option<String>,
     /// What to run here.
-    #[arg(long, value_enum, default_value_t = Role::All)]
+    #[arg(long, value_enum, default_value_t = Role::All, env = ROLE)]
     pub role: Role,
 }
+
+/// Says what a container is for, to the service in it and to its health check.
+const ROLE: &str = "IMPASTO_ROLE";
 
 /// Which parts of the service a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -151,6 +154,9 @@ pub struct HealthArguments {
     /// Where the service is [default: where the configuration says that it listens].
     #[arg(long)]
     pub url: Option<String>,
+    /// What it runs: workers alone have no API, and are asked at metrics.addr whether they live.
+    #[arg(long, value_enum, default_value_t = Role::All, env = ROLE)]
+    pub role: Role,
     /// The configuration file [default: config/impasto.toml, where it is there].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

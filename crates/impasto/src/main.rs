@@ -13,6 +13,7 @@ mod lifeline;
 mod logging;
 mod measuring;
 mod open_files;
+mod orphans;
 mod serve;
 mod signals;
 mod stylize;

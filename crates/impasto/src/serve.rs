@@ -14,6 +14,7 @@ use crate::{
     cli::{Role, ServeArguments},
     configuration::{self, Configuration},
     exposure, logging, open_files,
+    orphans::Own,
     signals::Signals,
     supervisor::Supervisor,
     weights,
@@ -38,13 +39,15 @@ pub fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
 
 async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyhow::Result<()> {
     let Signals { shutdown, at_once } = Signals::listen()?;
+    let own = Own::default();
+    own.reap_others();
     let (jobs, blobs) = open_stores(&configuration).await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     let supervisor = match arguments.role {
         Role::Api => None,
         _ => {
             let arguments = arguments.configuration.clone();
-            Some(Supervisor::new(arguments, &configuration, jobs.clone(), metrics.clone())?)
+            Some(Supervisor::new(arguments, &configuration, jobs.clone(), metrics.clone(), own)?)
         }
     };
     let mut parts = JoinSet::new();

@@ -25,6 +25,7 @@ use crate::{
     configuration::Configuration,
     exit::STORAGE_FAILED,
     lifeline::{Cause, LastWords, Listener},
+    orphans::{Claimed, Own},
 };
 
 /// The pause before a worker that ended is started again; it doubles as long as they die young.
@@ -47,6 +48,7 @@ pub struct Supervisor {
     lease: Duration,
     most_crashes: u32,
     metrics: Metrics,
+    own: Own,
 }
 
 /// How a worker ended.
@@ -64,13 +66,14 @@ impl Supervisor {
         configuration: &Configuration,
         jobs: Arc<dyn JobStore>,
         metrics: Metrics,
+        own: Own,
     ) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the path of this program is unknown")?;
         let workers = &configuration.workers;
         let devices = workers.devices.names();
         anyhow::ensure!(!devices.is_empty(), "workers.devices names no device: name one, or run --role api");
         let (locks, lease) = (configuration.store.worker_locks(), workers.lease());
-        Ok(Self { program, arguments, devices, jobs, locks, lease, most_crashes: workers.most_crashes, metrics })
+        Ok(Self { program, arguments, devices, jobs, locks, lease, most_crashes: workers.most_crashes, metrics, own })
     }
 
     /// Keeps the workers alive until `shutdown`, and then waits for all of them to hand back their jobs.
@@ -105,7 +108,7 @@ impl Supervisor {
             }
             let born = Instant::now();
             let ended = match self.start(&name, device) {
-                Ok(child) => self.see_out(child, &mut seat, &shutdown).await,
+                Ok((child, _claimed)) => self.see_out(child, &mut seat, &shutdown).await,
                 Err(error) => Ended {
                     why: format!("its worker could not be started: {error:#}"),
                     blame: Blame::Nobody,
@@ -129,7 +132,7 @@ impl Supervisor {
         }
     }
 
-    fn start(&self, name: &WorkerName, device: DeviceName) -> anyhow::Result<Child> {
+    fn start(&self, name: &WorkerName, device: DeviceName) -> anyhow::Result<(Child, Claimed)> {
         let mut command = Command::new(&self.program);
         command.args(["worker", "--supervised", "--device", &device.to_string(), "--name", &name.0]);
         if let Some(file) = &self.arguments.config {
@@ -139,9 +142,10 @@ impl Supervisor {
             command.arg("--data").arg(data);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let child = command.spawn().with_context(|| format!("{} cannot be run", self.program.display()))?;
+        let started = self.own.start(&mut command);
+        let (child, claimed) = started.with_context(|| format!("{} cannot be run", self.program.display()))?;
         tracing::info!(worker = %name, pid = child.id(), "started a worker");
-        Ok(child)
+        Ok((child, claimed))
     }
 
     /// Waits for the worker to end. Asks it to once `shutdown` comes, and kills it when it falls silent.

@@ -17,6 +17,7 @@ use crate::{
     exit::STORAGE_FAILED,
     lifeline::{self, Cause},
     logging, measuring,
+    orphans::Own,
     serve::{listen_for_metrics, open_stores},
     signals::Signals,
 };
@@ -34,6 +35,7 @@ pub fn run(arguments: &WorkerArguments) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let worked = runtime.block_on(async {
         let signals = Signals::listen()?;
+        Own::default().reap_others();
         tokio::select! {
             worked = work(arguments, &configuration, device, &signals) => worked,
             // A terminal or an init system signals the whole group, and then the supervisor does: that is one wish, not two.

@@ -96,7 +96,9 @@ pub(crate) struct App {
     pub rendered: RenderedJobs,
     pub new_losses: NewLosses,
     pub exposition: Exposition,
-    /// Done when the service is to stop: long polls end then.
+    /// Done when the service was told to stop: it is not ready any more.
+    pub draining: CancellationToken,
+    /// Done when the service closes: long polls end then.
     pub shutdown: CancellationToken,
     /// Work that outlives its request, such as the deletion of what a vanished client had uploaded.
     pub background: TaskTracker,
@@ -117,14 +119,16 @@ impl App {
     }
 }
 
-/// Serves `service` on `listener` until `shutdown`. Then it takes no further connection, ends long polls at once, and
-/// leaves other requests `shutdown_seconds` to come to their end.
+/// Serves `service` on `listener` until `shutdown`. From then on it says that it is not ready, and after `drain_seconds` it closes:
+/// it takes no further connection, ends long polls at once, and leaves other requests `shutdown_seconds` to come to their end.
 ///
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
     let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
+    let drain = Duration::from_secs(settings.drain_seconds);
+    let closing = CancellationToken::new();
     let exposition = Exposition::of_service(metrics, jobs.clone(), blobs.clone());
     let app = Arc::new(App {
         jobs,
@@ -146,7 +150,8 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
         new_losses: NewLosses::default(),
         exposition,
         settings,
-        shutdown: shutdown.clone(),
+        draining: shutdown.clone(),
+        shutdown: closing.clone(),
         background: TaskTracker::new(),
     });
     let router = layers::wrap(routes::router().split_for_parts().0, &app)?.with_state(app.clone());
@@ -164,11 +169,13 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     let serving = serving::serve(listener, serving, &app.shutdown);
     let out_of_time = async {
         shutdown.cancelled().await;
+        tokio::time::sleep(drain).await;
+        closing.cancel();
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
         () = serving => {}
-        () = out_of_time => tracing::warn!("leaving requests that were still open {grace:?} after the shutdown began"),
+        () = out_of_time => tracing::warn!("leaving requests that were still open {grace:?} after the service closed"),
     }
     app.background.close();
     if timeout(grace, app.background.wait()).await.is_err() {

@@ -60,7 +60,10 @@ pub struct Settings {
     pub upload_stall_seconds: u64,
     /// Seconds that a whole upload may take. Default: 900.
     pub upload_seconds: u64,
-    /// Seconds that open requests have to come to their end when the service shuts down. Default: 10.
+    /// Seconds from being told to stop to closing: `/readyz` answers 503 and everything else is served, until whoever balances the
+    /// load has seen it and sends nothing more. Default: 0, for one machine.
+    pub drain_seconds: u64,
+    /// Seconds that open requests have to come to their end once the service has closed. Default: 10.
     pub shutdown_seconds: u64,
     /// Seconds that an answer is held back until its job has ended, at the most: `POST /v1/paint`, and `Prefer: wait=…`.
     /// Default: 60.
@@ -95,6 +98,7 @@ impl Default for Settings {
             busy_seconds: 60,
             upload_stall_seconds: 30,
             upload_seconds: 900,
+            drain_seconds: 0,
             shutdown_seconds: 10,
             sync_seconds: 60,
             cors_origins: Vec::new(),

@@ -43,7 +43,7 @@ pub(crate) async fn alive() -> Json<Health> {
     ),
 )]
 pub(crate) async fn ready(State(app): State<Shared>) -> Result<Json<Health>, Problem> {
-    if app.shutdown.is_cancelled() {
+    if app.draining.is_cancelled() {
         return Err(Problem::new(Kind::Unavailable, "the service is shutting down"));
     }
     app.readiness.ask(&app).await.map(|()| OK)

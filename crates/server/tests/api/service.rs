@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::common::{Server, file, header, picture, png, problem, small_form};
+use crate::common::{Server, file, header, path_of, picture, png, problem, small_form};
 
 /// Far longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -365,4 +365,30 @@ fn settings_are_read_under_their_names() {
     assert!(unknown.to_string().contains("max_file_byte"), "{unknown}");
     let zero = serde_json::from_value::<Settings>(json!({"decode_bytes": 0}));
     assert!(zero.is_err());
+}
+
+#[tokio::test]
+async fn a_service_that_drains_is_not_ready_and_does_everything_else() {
+    let server = Server::start_with(|settings| settings.drain_seconds = 600).await;
+    assert_eq!(server.get("/readyz").await.status(), StatusCode::OK);
+    server.shutdown.cancel();
+    let said = problem(server.get("/readyz").await, 503, "unavailable").await;
+    assert!(said["detail"].as_str().is_some_and(|detail| detail.contains("shutting down")), "{said}");
+    assert_eq!(server.get("/healthz").await.status(), StatusCode::OK);
+    // Whoever was sent here just before comes by a connection of its own.
+    let newcomer = Client::new().get(server.url("/v1/jobs")).send().await.unwrap();
+    assert_eq!(newcomer.status(), StatusCode::OK);
+    let job = server.submitted().await;
+    let waited = server.get(&format!("{}?wait=1", path_of(&job))).await;
+    assert_eq!(waited.status(), StatusCode::OK, "a wait goes on");
+    assert!(!server.running.is_finished());
+}
+
+#[tokio::test]
+async fn a_service_that_has_drained_closes() {
+    let server = Server::start_with(|settings| settings.drain_seconds = 1).await;
+    server.shutdown.cancel();
+    timeout(PATIENCE, server.running).await.expect("it ends").unwrap().unwrap();
+    let refused = TcpStream::connect(server.addr).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }
