@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use config::{Config, Environment, File, FileFormat};
-use impasto_jobs::{Retention, WorkerLocks};
+use impasto_jobs::{BlobPlace, Retention, WorkerLocks};
 use serde::Deserialize;
 
 use crate::cli::ConfigurationArguments;
@@ -35,6 +35,10 @@ pub struct Configuration {
 pub struct StoreSettings {
     /// The folder of the job database and the pictures.
     pub data: PathBuf,
+    /// The bucket of the pictures, and what their names begin with; they are in the folder if it is empty.
+    pub blobs: String,
+    /// Whether finished pictures are fetched from the bucket, where clients can get to it.
+    pub redirect_results: bool,
     /// Hours that a job that succeeded is kept with its pictures; 0 keeps it for ever, as with the next three.
     pub keep_finished_hours: u64,
     /// Hours that a job is kept that failed or was canceled.
@@ -49,6 +53,8 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             data: PathBuf::from("data"),
+            blobs: String::new(),
+            redirect_results: false,
             keep_finished_hours: 720,
             keep_failed_hours: 168,
             most_finished_jobs: 100_000,
@@ -63,8 +69,13 @@ impl StoreSettings {
         self.data.join("impasto.db")
     }
 
-    /// The folder of the blobs.
-    pub fn blobs(&self) -> PathBuf {
+    /// Where the blobs are.
+    pub fn blobs(&self) -> anyhow::Result<BlobPlace> {
+        BlobPlace::parse(&self.blobs, &self.blobs_folder()).context("store.blobs is wrong")
+    }
+
+    /// The folder of the blobs, where they are in one.
+    pub fn blobs_folder(&self) -> PathBuf {
         self.data.join("blobs")
     }
 
@@ -148,6 +159,7 @@ fn read(file: Option<&Path>, environment: Environment, overrides: Overrides<'_>)
     }
     let configuration: Configuration = builder.build()?.try_deserialize()?;
     configuration.workers.check().map_err(anyhow::Error::msg)?;
+    configuration.store.blobs()?;
     Ok(configuration)
 }
 
@@ -219,6 +231,12 @@ mod tests {
             let said = refusal(&format!("[workers]\n{setting}"), &[]);
             assert!(said.contains(setting), "{said}");
         }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_refused_with_what_to_write() {
+        let said = refusal("[store]\nblobs = \"ftp://bucket\"", &[]);
+        assert!(said.contains("store.blobs") && said.contains("s3://BUCKET/PREFIX"), "{said}");
     }
 
     #[test]

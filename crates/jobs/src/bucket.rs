@@ -2,6 +2,10 @@
 
 use std::{collections::BTreeMap, error::Error, str::FromStr, sync::Arc};
 
+use crate::{
+    https::{Connector, retries},
+    place::{BucketPlace, Vendor},
+};
 use object_store::{
     ObjectStore,
     aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
@@ -9,12 +13,6 @@ use object_store::{
     gcp::{GoogleCloudStorageBuilder, GoogleConfigKey},
     prefix::PrefixStore,
     signer::Signer,
-};
-use url::{Host, Url};
-
-use crate::{
-    https::{Connector, retries},
-    place::{BucketPlace, Vendor},
 };
 
 /// A bucket that is open.
@@ -64,7 +62,7 @@ fn s3(place: &BucketPlace, environment: &Environment) -> Opened {
         .with_url(place.url.as_str())
         .with_allow_http(is_plain_http(&endpoint))
         .with_retry(retries())
-        .with_http_connector(connector(environment, &endpoint)?)
+        .with_http_connector(connector(environment)?)
         .build()?;
     Ok(Bucket::below(store, place, knows_conditions))
 }
@@ -77,11 +75,10 @@ fn gcs(place: &BucketPlace, environment: &Environment) -> Opened {
     for (key, value) in known::<GoogleConfigKey>(environment, "GOOGLE_") {
         builder = builder.with_config(key, value);
     }
-    let endpoint = builder.get_config_value(&GoogleConfigKey::BaseUrl).unwrap_or_default();
     let store = builder
         .with_url(place.url.as_str())
         .with_retry(retries())
-        .with_http_connector(connector(environment, &endpoint)?)
+        .with_http_connector(connector(environment)?)
         .build()?;
     Ok(Bucket::below(store, place, true))
 }
@@ -107,7 +104,7 @@ fn azure(place: &BucketPlace, environment: &Environment) -> Opened {
         .with_url(place.url.as_str())
         .with_allow_http(is_plain_http(&endpoint))
         .with_retry(retries())
-        .with_http_connector(connector(environment, &endpoint)?)
+        .with_http_connector(connector(environment)?)
         .build()?;
     Ok(Bucket::below(store, place, true))
 }
@@ -118,23 +115,13 @@ fn known<'a, K: FromStr>(environment: &'a Environment, prefix: &'a str) -> impl 
     own.filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)))
 }
 
-fn connector(environment: &Environment, endpoint: &str) -> Result<Connector, Box<dyn Error + Send + Sync>> {
+fn connector(environment: &Environment) -> Result<Connector, Box<dyn Error + Send + Sync>> {
     let authorities = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"].map(|name| environment.get(name).cloned());
     let authorities: Vec<_> = authorities.into_iter().flatten().filter(|file| !file.is_empty()).collect();
-    Connector::new(&authorities, is_on_loopback(endpoint))
+    Connector::new(&authorities)
 }
 
 /// Whoever writes http means it.
 fn is_plain_http(endpoint: &str) -> bool {
     endpoint.starts_with("http://")
-}
-
-fn is_on_loopback(endpoint: &str) -> bool {
-    let endpoint = Url::parse(endpoint).ok();
-    match endpoint.as_ref().and_then(Url::host) {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }

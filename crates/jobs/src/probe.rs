@@ -1,17 +1,14 @@
 //! Whether the store is there, and does what it is told.
 
-use bytes::Bytes;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path as Location};
 
-use crate::{BlobError, BlobKey, BlobStore, JobId, blobs::Home, bucket::Bucket};
+use crate::{BlobError, BlobStore, blobs::Home, bucket::Bucket};
 
 /// What a bucket that is used holds besides the blobs: to look at it costs next to nothing.
 const MARK: &str = "impasto-store";
 /// What it says to people.
 const MARKED: &[u8] =
     b"The pictures of impasto are kept beside this file. It is looked at to see whether the store is there.\n";
-/// A blob that takes some room, as a picture does.
-const PROBE: [u8; 16 << 10] = [0; 16 << 10];
 
 /// Why a store cannot be used, whoever waits.
 #[derive(Debug, thiserror::Error)]
@@ -60,26 +57,25 @@ impl BlobStore {
         Ok(FirstLook::Works)
     }
 
-    /// Whether a blob could be written now. A folder is written to; a bucket, where every request is charged for, is looked at.
+    /// Whether every request to the store is charged for, and goes over a network.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.home, Home::Bucket(_))
+    }
+
+    /// Looks whether the store is there, which costs next to nothing. Nothing is written, unless the bucket was never looked at.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn probe(&self) -> Result<(), BlobError> {
+    /// When it is not, or lets nobody in.
+    pub async fn look(&self) -> Result<(), BlobError> {
         let failed = |cause| BlobError::failed("be looked at", cause);
-        let Home::Bucket(bucket) = &self.home else {
-            let job = JobId::new();
-            let written = self.put(&BlobKey::content(job), Bytes::from_static(&PROBE)).await;
-            // What it left goes whatever came of it.
-            return self.delete_job(job).await.and(written);
-        };
-        match bucket.objects.head(&Location::from(MARK)).await {
-            Ok(_) => Ok(()),
+        match (self.objects.head(&Location::from(MARK)).await, &self.home) {
+            (Ok(_), _) | (Err(Error::NotFound { .. }), Home::Folder(_) | Home::Objects) => Ok(()),
             // No such bucket has no such file either.
-            Err(Error::NotFound { .. }) => match mark(bucket).await {
+            (Err(Error::NotFound { .. }), Home::Bucket(bucket)) => match mark(bucket).await {
                 Ok(()) | Err(Error::AlreadyExists { .. }) => Ok(()),
                 Err(cause) => Err(failed(cause)),
             },
-            Err(cause) => Err(failed(cause)),
+            (Err(cause), _) => Err(failed(cause)),
         }
     }
 }
