@@ -258,7 +258,8 @@ async fn the_fault_is_in(browser: &Browser, field: &str) {
 /// The browser takes it for an error when there is no preview yet; the page does not.
 async fn nothing_went_wrong(browser: &Browser) {
     let errors = browser.console_errors().await;
-    let errors: Vec<_> = errors.iter().filter(|error| !error.contains("/preview - Failed to load resource")).collect();
+    let errors: Vec<_> =
+        errors.iter().filter(|error| !error.contains("/preview?redirect=no - Failed to load resource")).collect();
     assert!(errors.is_empty(), "{errors:#?}");
 }
 

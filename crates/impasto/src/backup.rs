@@ -15,6 +15,12 @@ pub fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
         !from.job_place().is_shared(),
         "the jobs are in PostgreSQL (store.database): back it up with its own tools, such as pg_dump; docs/fleet.md says how"
     );
+    anyhow::ensure!(
+        from.blobs.is_empty(),
+        "the pictures are in {}, which is not copied from here: turn on the bucket's versioning or replication, and copy the \
+         job database with its own tools (pg_dump for PostgreSQL)",
+        from.blobs
+    );
     let to = StoreSettings { data: arguments.to.clone(), ..from.clone() };
     std::fs::create_dir_all(&to.data).with_context(|| format!("the folder {} cannot be made", to.data.display()))?;
     let is_same = |folder: &std::path::Path| folder.canonicalize().ok();
@@ -30,5 +36,5 @@ pub fn run(arguments: &BackupArguments) -> anyhow::Result<()> {
 }
 
 fn places_of(store: &StoreSettings) -> Places {
-    Places { folder: store.data.clone(), database: store.database_file(), blobs: store.blobs() }
+    Places { folder: store.data.clone(), database: store.database_file(), blobs: store.blobs_folder() }
 }

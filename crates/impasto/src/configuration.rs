@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use config::{Config, Environment, File, FileFormat};
-use impasto_jobs::{JobPlace, Retention, WorkerLocks};
+use impasto_jobs::{BlobPlace, JobPlace, Retention, WorkerLocks};
 use serde::Deserialize;
 
 use crate::cli::ConfigurationArguments;
@@ -39,6 +39,10 @@ pub struct StoreSettings {
     pub database: String,
     /// The same database past any pooler, where it tells of changes; `database` if it is empty.
     pub listen: String,
+    /// The bucket of the pictures, and what their names begin with; they are in the folder if it is empty.
+    pub blobs: String,
+    /// Whether finished pictures are fetched from the bucket, where clients can get to it.
+    pub redirect_results: bool,
     /// Hours that a job that succeeded is kept with its pictures; 0 keeps it for ever, as with the next three.
     pub keep_finished_hours: u64,
     /// Hours that a job is kept that failed or was canceled.
@@ -55,6 +59,8 @@ impl Default for StoreSettings {
             data: PathBuf::from("data"),
             database: String::new(),
             listen: String::new(),
+            blobs: String::new(),
+            redirect_results: false,
             keep_finished_hours: 720,
             keep_failed_hours: 168,
             most_finished_jobs: 100_000,
@@ -78,8 +84,13 @@ impl StoreSettings {
         self.data.join("impasto.db")
     }
 
-    /// The folder of the blobs.
-    pub fn blobs(&self) -> PathBuf {
+    /// Where the blobs are.
+    pub fn blobs(&self) -> anyhow::Result<BlobPlace> {
+        BlobPlace::parse(&self.blobs, &self.blobs_folder()).context("store.blobs is wrong")
+    }
+
+    /// The folder of the blobs, where they are in one.
+    pub fn blobs_folder(&self) -> PathBuf {
         self.data.join("blobs")
     }
 
@@ -163,6 +174,7 @@ fn read(file: Option<&Path>, environment: Environment, overrides: Overrides<'_>)
     }
     let configuration: Configuration = builder.build()?.try_deserialize()?;
     configuration.workers.check().map_err(anyhow::Error::msg)?;
+    configuration.store.blobs()?;
     Ok(configuration)
 }
 
@@ -234,6 +246,12 @@ mod tests {
             let said = refusal(&format!("[workers]\n{setting}"), &[]);
             assert!(said.contains(setting), "{said}");
         }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_refused_with_what_to_write() {
+        let said = refusal("[store]\nblobs = \"ftp://bucket\"", &[]);
+        assert!(said.contains("store.blobs") && said.contains("s3://BUCKET/PREFIX"), "{said}");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use impasto_jobs::{BlobStore, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
+use impasto_jobs::{BlobStore, FirstLook, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
 use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
 use impasto_server::{Exposition, Service, run_metrics};
-use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet};
+use tokio::{net::TcpListener, runtime::Runtime, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -24,6 +24,8 @@ use crate::{
 const FROM_UPLOAD_TO_JOB: u64 = 600;
 /// From one fold of what was measured to the next.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
+/// What a store elsewhere may take to answer before the service starts without.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// From one sweep to the next.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -42,6 +44,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
     let own = Own::default();
     own.reap_others();
     let (jobs, blobs) = open_stores(&configuration).await?;
+    look_at(&blobs, &configuration).await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     let supervisor = match arguments.role {
         Role::Api => None,
@@ -72,6 +75,7 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
         let service = Service {
             jobs: jobs.clone(),
             blobs: blobs.clone(),
+            redirect_results: configuration.store.redirect_results,
             backbones: weights::backbones(&configuration, arguments.role),
             precisions: precisions_of(&configuration, arguments.role),
             webhooks: configuration.webhooks.clone(),
@@ -118,8 +122,29 @@ pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(Arc<d
     if !configuration.store.job_place().is_shared() {
         no_longer_a_copy(&configuration.store.data)?;
     }
-    let blobs = BlobStore::local(&configuration.store.blobs())?;
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let blobs = BlobStore::open(&configuration.store.blobs()?, environment)?;
     Ok((jobs, blobs))
+}
+
+/// Ends at once where a bucket cannot be used, whoever waits; one that is away for a moment is waited for by those who need it.
+async fn look_at(blobs: &BlobStore, configuration: &Configuration) -> anyhow::Result<()> {
+    let place = &configuration.store.blobs;
+    match timeout(FIRST_LOOK, blobs.first_look()).await {
+        Ok(looked) => match looked.with_context(|| format!("{place} cannot be used (store.blobs)"))? {
+            FirstLook::Works => {}
+            FirstLook::IgnoresConditions => tracing::warn!(
+                "{place} writes over what is there although it is told not to. Nothing depends on it; AWS_CONDITIONAL_PUT=disabled \
+                 has every name looked at before it is written"
+            ),
+            FirstLook::Failed(error) => tracing::warn!(
+                "{place} does not work yet: {error}. A store that knows no conditional writes needs AWS_CONDITIONAL_PUT=disabled"
+            ),
+        },
+        Err(_) => tracing::warn!("{place} has not answered within {} seconds", FIRST_LOOK.as_secs()),
+    }
+    Ok(())
 }
 
 /// Opens the job store, making its folder.

@@ -1,7 +1,7 @@
 //! The blob store: images and checkpoints, by name.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     io,
     ops::Range,
     path::{Path, PathBuf},
@@ -10,21 +10,29 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
-use object_store::{
-    GetOptions, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, local::LocalFileSystem, path::Path as Location,
-};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as Location};
 
-use crate::{BlobKey, BlobKind, JobId, Moved, Upload, key, leftovers, traffic::Traffic};
+use crate::{BlobKey, BlobKind, BlobPlace, JobId, Moved, bucket::Bucket, key, leftovers, traffic::Traffic};
 
 /// All blobs. Any number of processes may have the same store open; a clone is the same store.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
-    objects: Arc<dyn ObjectStore>,
-    /// The folder, where the store is one on this machine.
-    folder: Option<Arc<Path>>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) home: Home,
     /// The length of the parts that an upload is written in, in bytes.
-    part: usize,
-    traffic: Arc<Traffic>,
+    pub(crate) part: usize,
+    pub(crate) traffic: Arc<Traffic>,
+}
+
+/// Where a store is.
+#[derive(Debug, Clone)]
+pub(crate) enum Home {
+    /// In a folder on this machine.
+    Folder(Arc<Path>),
+    /// Elsewhere.
+    Bucket(Arc<Bucket>),
+    /// Wherever somebody has opened it.
+    Objects,
 }
 
 /// A blob that is there.
@@ -41,6 +49,9 @@ pub enum BlobError {
     /// There is no blob of this name.
     #[error("there is no blob {0}")]
     NotFound(BlobKey),
+    /// A blob that is never written over is there, and is another.
+    #[error("there is another blob {0} already")]
+    Taken(BlobKey),
     /// The store did not do what it was told.
     #[error("the blob store cannot {doing}: {cause}")]
     Failed {
@@ -77,44 +88,29 @@ impl BlobStore {
         };
         let (path, objects) =
             open().map_err(|cause| BlobError::failed(format!("use the folder {}", folder.display()), cause))?;
-        Ok(Self { objects: Arc::new(objects), folder: Some(path.into()), part: LOCAL_PART, traffic: Arc::default() })
+        let home = Home::Folder(path.into());
+        Ok(Self { objects: Arc::new(objects), home, part: LOCAL_PART, traffic: Arc::default() })
+    }
+
+    /// The blobs at `place`. What speaks to a bucket is taken from the variables `environment`, as its vendor's own tools take
+    /// it; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or the environment is not enough for the bucket.
+    pub fn open(place: &BlobPlace, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, BlobError> {
+        let bucket = match place {
+            BlobPlace::Folder(folder) => return Self::local(folder),
+            BlobPlace::Bucket(bucket) => bucket,
+        };
+        let opened = Bucket::open(bucket, &BTreeMap::from_iter(environment));
+        let opened = Arc::new(opened.map_err(|cause| BlobError::failed(format!("use {bucket}"), cause))?);
+        let (objects, home) = (opened.objects.clone(), Home::Bucket(opened));
+        Ok(Self { objects, home, part: REMOTE_PART, traffic: Arc::default() })
     }
 
     /// The blobs in a store of any kind. Unfinished uploads are its own to delete.
     pub fn on(objects: Arc<dyn ObjectStore>) -> Self {
-        Self { objects, folder: None, part: REMOTE_PART, traffic: Arc::default() }
-    }
-
-    /// Writes a blob, in the place of one that has its name.
-    ///
-    /// # Errors
-    /// When the store fails; nothing of the blob is there then.
-    pub async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
-        self.put_pieces(key, [bytes]).await
-    }
-
-    /// Writes a blob that comes in pieces, without copying them together.
-    ///
-    /// # Errors
-    /// As for [`put`](Self::put).
-    pub async fn put_pieces(&self, key: &BlobKey, pieces: impl IntoIterator<Item = Bytes>) -> Result<(), BlobError> {
-        let pieces = PutPayload::from_iter(pieces);
-        let bytes = pieces.content_length() as u64;
-        let written = self.objects.put(&location(key)?, pieces).await;
-        written.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
-        self.traffic.count_written(key, bytes);
-        Ok(())
-    }
-
-    /// Begins to write a blob piece by piece. It has no name until it is finished.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn upload(&self, key: &BlobKey) -> Result<Upload, BlobError> {
-        let begun = self.objects.put_multipart(&location(key)?).await;
-        let parts = begun.map_err(|cause| BlobError::failed(format!("write {key}"), cause))?;
-        let parts = WriteMultipart::new_with_chunk_size(parts, self.part);
-        Ok(Upload::begin(key.clone(), parts, self.traffic.clone()))
+        Self { objects, home: Home::Objects, part: REMOTE_PART, traffic: Arc::default() }
     }
 
     /// Reads a blob.
@@ -202,9 +198,9 @@ impl BlobStore {
     /// # Errors
     /// When the store fails.
     pub async fn delete_job(&self, id: JobId) -> Result<(), BlobError> {
-        match &self.folder {
+        match &self.home {
             // The folder goes as a whole, and with it what a dead process left of an upload.
-            Some(root) => {
+            Home::Folder(root) => {
                 let folder = root.join(key::folder(id));
                 match blocking(move || std::fs::remove_dir_all(folder)).await.map_err(|cause| (cause.kind(), cause)) {
                     // A worker that has not heard of it yet may have written meanwhile: that is for the sweep.
@@ -212,7 +208,7 @@ impl BlobStore {
                     Err((_, cause)) => Err(BlobError::failed(format!("delete the blobs of job {id}"), cause)),
                 }
             }
-            None => {
+            Home::Bucket(_) | Home::Objects => {
                 let listed = self.objects.list(Some(&Location::from(key::folder(id))));
                 let found: Vec<_> = listed
                     .map_ok(|blob| blob.location)
@@ -239,7 +235,7 @@ impl BlobStore {
     /// What uploads that were never finished may have left: files and empty folders, those of uploads under way among them.
     /// A store elsewhere deletes its own by a rule of its own.
     pub(crate) async fn leftovers(&self) -> Result<HashSet<PathBuf>, BlobError> {
-        let Some(folder) = &self.folder else { return Ok(HashSet::new()) };
+        let Home::Folder(folder) = &self.home else { return Ok(HashSet::new()) };
         let jobs = folder.join(key::JOBS);
         let found = blocking(move || leftovers::find(&jobs)).await;
         found.map(HashSet::from_iter).map_err(|cause| BlobError::failed("look for unfinished uploads", cause))
@@ -272,7 +268,7 @@ fn unreadable(key: &BlobKey, cause: object_store::Error) -> BlobError {
     }
 }
 
-fn location(key: &BlobKey) -> Result<Location, BlobError> {
+pub(crate) fn location(key: &BlobKey) -> Result<Location, BlobError> {
     Location::parse(key.as_str()).map_err(|cause| BlobError::failed(format!("name a blob {key}"), cause))
 }
 

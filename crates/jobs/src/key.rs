@@ -69,6 +69,13 @@ impl BlobKey {
         job.parse().ok()
     }
 
+    /// The media type of what has this name, where all that has it is of one.
+    pub(crate) fn content_type(&self) -> Option<&'static str> {
+        let (_, name) = self.0.rsplit_once('/')?;
+        let kind = name.split('-').next()?;
+        matches!(kind, "result" | "result16" | "preview").then_some("image/png")
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,14 +6,17 @@
 //! between the two leaves a blob that nobody names, which the [`Sweeper`] finds.
 #![forbid(unsafe_code)]
 
+mod address;
 mod api_key;
 mod back_up;
 mod blobs;
+mod bucket;
 mod claim;
 mod client;
 mod delivery;
 mod ending;
 mod error;
+mod https;
 mod id;
 mod job;
 mod key;
@@ -21,7 +24,9 @@ mod lease_watch;
 mod leftovers;
 mod message;
 mod page;
+mod place;
 mod postgres;
+mod probe;
 mod rows;
 mod secret;
 mod sqlite;
@@ -32,7 +37,10 @@ mod terms;
 mod traffic;
 mod upload;
 mod worker_locks;
+mod written;
+mod written_once;
 
+pub use address::HandOut;
 pub use api_key::{ApiKey, KeyId, ParseKeyIdError, Scope, UnknownScope, UnusableNameError};
 pub use back_up::{BackUpError, BackedUp, Places, back_up, no_longer_a_copy};
 pub use blobs::{BlobError, BlobStore};
@@ -45,6 +53,8 @@ pub use job::{Job, JobError, Losses, NewJob, Stamp};
 pub use key::BlobKey;
 pub use lease_watch::LeaseWatch;
 pub use page::{Cursor, JobPage, JobQuery, ParseCursorError};
+pub use place::{BlobPlace, BucketPlace, ParsePlaceError};
+pub use probe::{FirstLook, UnusableStore};
 pub use secret::{KeyText, ParseCookieError, ParseKeyError, SessionCookie};
 pub use status::{Event, Status, UnknownStatus};
 pub use store::{

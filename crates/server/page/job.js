@@ -130,11 +130,16 @@ function clearPicture(id) {
 /** Hangs the result, or the preview there is. */
 function showPicture(job, preview) {
   Object.assign(byId('picture'), frameOf(job));
-  if (job.status === 'succeeded') hang(job, 'result', () => here(job.links.result));
-  else if (preview) hang(job, 'preview', () => here(preview));
+  if (job.status === 'succeeded') hang(job, 'result', () => fromHere(here(job.links.result)));
+  else if (preview) hang(job, 'preview', () => fromHere(here(preview)));
   else if (preview === undefined && job.progress.losses.length > 0) {
-    hang(job, 'preview', () => freshCopy(here(job.links.preview)));
+    hang(job, 'preview', () => freshCopy(fromHere(here(job.links.preview))));
   }
+}
+
+/** The page may load nothing from elsewhere: a service that keeps its pictures there is to send them itself. */
+function fromHere(address) {
+  return `${address}${address.includes('?') ? '&' : '?'}redirect=no`;
 }
 
 function frameOf(job) {

@@ -57,6 +57,8 @@ pub struct Service {
     pub jobs: Arc<dyn JobStore>,
     /// Where their pictures are.
     pub blobs: BlobStore,
+    /// Whether pictures that the store can hand out itself are fetched there.
+    pub redirect_results: bool,
     /// What `/v1/backbones` says.
     pub backbones: Vec<BackboneInfo>,
     /// The number formats that its workers' devices compute in, besides `auto`; none where they are not known, and then any may
@@ -77,6 +79,7 @@ pub struct Service {
 pub(crate) struct App {
     pub jobs: Arc<dyn JobStore>,
     pub blobs: BlobStore,
+    pub redirect_results: bool,
     pub backbones: Vec<BackboneInfo>,
     pub precisions: Vec<Precision>,
     pub settings: Settings,
@@ -125,7 +128,7 @@ impl App {
 /// # Errors
 /// When a setting cannot be.
 pub async fn run(listener: TcpListener, service: Service, shutdown: CancellationToken) -> io::Result<()> {
-    let Service { jobs, blobs, backbones, precisions, settings, limits, webhooks, metrics } = service;
+    let Service { jobs, blobs, redirect_results, backbones, precisions, settings, limits, webhooks, metrics } = service;
     let grace = Duration::from_secs(settings.shutdown_seconds);
     let drain = Duration::from_secs(settings.drain_seconds);
     let closing = CancellationToken::new();
@@ -133,6 +136,7 @@ pub async fn run(listener: TcpListener, service: Service, shutdown: Cancellation
     let app = Arc::new(App {
         jobs,
         blobs,
+        redirect_results,
         backbones,
         precisions,
         webhooks: Webhooks::new(webhooks)?,

@@ -16,6 +16,7 @@ mod credential;
 mod cross_site;
 mod docs;
 mod download;
+mod elsewhere;
 mod events;
 mod exposition;
 mod fields;

@@ -60,8 +60,10 @@ impl Ledger {
                 Ok(())
             }
             Err(error) => {
-                // A store that did not answer in time may have named them all the same: then they are the sweeper's.
-                if matches!(error, StorageError::Jobs(_) | StorageError::Blobs(_)) {
+                // A store that did not answer in time may have named them all the same: then they are the sweeper's. One that has
+                // another blob under the name keeps it.
+                let is_known = matches!(error, StorageError::Jobs(_) | StorageError::Blobs(_));
+                if is_known && !matches!(error, StorageError::Blobs(BlobError::Taken(_))) {
                     self.discard(&[checkpoint, preview]).await;
                 }
                 Err(error)
@@ -75,8 +77,8 @@ impl Ledger {
         checkpoint: &BlobKey,
         preview: &BlobKey,
     ) -> Result<Vec<BlobKey>, StorageError> {
-        self.blobs.put_pieces(checkpoint, save.checkpoint.iter().cloned()).await?;
-        self.blobs.put(preview, save.preview.clone()).await?;
+        self.blobs.create(checkpoint, save.checkpoint.iter().cloned()).await?;
+        self.blobs.create(preview, [save.preview.clone()]).await?;
         Ok(self.jobs.save_checkpoint(&self.claim, checkpoint, preview).await?)
     }
 
@@ -85,8 +87,8 @@ impl Ledger {
         let written = self
             .patience
             .with(|| async {
-                self.blobs.put(&result, results.png.clone()).await?;
-                self.blobs.put(&result_16, results.png_16.clone()).await?;
+                self.blobs.create(&result, [results.png.clone()]).await?;
+                self.blobs.create(&result_16, [results.png_16.clone()]).await?;
                 Ok(self.jobs.succeed(&self.claim, &result, &result_16).await?)
             })
             .await;

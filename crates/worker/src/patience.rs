@@ -34,7 +34,7 @@ impl From<ClaimError> for StorageError {
 impl StorageError {
     /// Whether it may be otherwise in a moment.
     fn may_pass(&self) -> bool {
-        !matches!(self, Self::Lost | Self::Blobs(BlobError::NotFound(_)))
+        !matches!(self, Self::Lost | Self::Blobs(BlobError::NotFound(_) | BlobError::Taken(_)))
     }
 }
 

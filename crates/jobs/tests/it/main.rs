@@ -2,6 +2,7 @@
 
 mod back_up;
 mod blobs;
+mod buckets;
 mod cancel;
 mod claims;
 mod common;
@@ -16,7 +17,11 @@ mod leases;
 mod losses;
 mod many;
 mod model;
+#[path = "../../../../tests/common/moody.rs"]
+mod moody;
 mod queue;
+#[path = "../../../../tests/common/s3.rs"]
+mod s3;
 mod sight;
 mod start_within;
 mod status;

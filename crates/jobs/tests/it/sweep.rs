@@ -10,7 +10,7 @@ use impasto_jobs::{
 use jiff::Timestamp;
 
 use crate::{
-    blobs::files,
+    blobs::{files, stores},
     common::{NO_LIMIT, TestStore, client, new_job, succeed},
 };
 
@@ -78,6 +78,29 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
     assert_eq!(sweep(&test.store, &blobs, NOW).await, 1, "the checkpoint of a finished job");
     for result in &results {
         blobs.get(result).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn litter_goes_wherever_the_blobs_are() {
+    for store in stores() {
+        let (test, blobs) = (TestStore::new().await, &store.blobs);
+        let waiting = new_job();
+        write(blobs, &waiting.content).await;
+        test.store.submit(waiting.clone(), NO_LIMIT).await.unwrap();
+        let ended = ended(&test, blobs, &[Some(1000)]).await;
+        let orphan = BlobKey::content(JobId::new());
+        write(blobs, &orphan).await;
+        let retention = Retention { succeeded: Some(NOW), ..Retention::default() };
+        // Time is told to the millisecond.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let swept = Sweeper::new(test.store.clone(), blobs.clone(), retention, NOW).sweep().await.unwrap();
+        assert_eq!(swept.jobs, 1, "{}", store.name());
+        assert!(swept.litter >= 1, "{}: {swept:?}", store.name());
+        for gone in [orphan, BlobKey::content(ended[0])] {
+            assert!(blobs.get(&gone).await.is_err(), "{}", store.name());
+        }
+        blobs.get(&waiting.content).await.unwrap();
     }
 }
 

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use impasto_jobs::{BlobError, Job};
+use impasto_jobs::{BlobError, HandOut, Job};
 use impasto_picture::Format;
 
 use super::{
@@ -16,10 +16,12 @@ use crate::{
     app::Shared,
     caller::Reads,
     conditional::{Known, strong},
+    elsewhere::{self, FromHere},
     outgoing::Outgoing,
     partial,
     pictures::PictureFile,
     problem::{Kind, Problem, ProblemDocument, StoreProblems},
+    query::Query,
 };
 
 /// Workers save the next preview and delete the one before between a look at the job and a look at its picture, but not
@@ -39,6 +41,7 @@ const TRIES: usize = 3;
     params(
         ("id" = String, Path, format = Uuid, description = "The job"),
         ("v" = Option<String>, Query, nullable = false, description = "The number of the preview, for caches: whatever it is, the last one is sent"),
+        ("redirect" = Option<String>, Query, nullable = false, description = "`no` has the picture from the service itself"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
         ("Range" = Option<String>, Header, nullable = false, example = "bytes=1000-",
             description = "The bytes that the client would have; several ranges count as none"),
@@ -56,6 +59,9 @@ const TRIES: usize = 3;
                 ("Content-Range" = String, description = "Which bytes of how many"),
             )),
         (status = 304, description = "The client has the picture already"),
+        (status = 307, description = "The picture is to be fetched at another address, which needs no key and can be used for \
+            some minutes: only of a service that is set so. One that is replaced meanwhile is not there any more: ask again",
+            headers(("Location" = String, description = "The picture, where it is stored. It takes `Range`"))),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "Nothing has been saved yet (`not-ready`, with `Retry-After`), or ever will be because \
@@ -74,7 +80,10 @@ pub(crate) async fn preview(
     Id(id): Id,
     method: Method,
     headers: HeaderMap,
+    mut query: Query,
 ) -> Result<Response, Problem> {
+    // Whatever else it says is passed over, as everything is here.
+    let from_here = query.take::<FromHere>("redirect").ok().flatten();
     for _ in 0..TRIES {
         let job = app.find_job(id, &caller.sight()).await?;
         let (key, tag) = match (&job.result, &job.preview) {
@@ -90,6 +99,12 @@ pub(crate) async fn preview(
         ];
         if Known::of(&headers).has(&tag) {
             return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+        }
+        let said = HandOut { content_type: Format::Png.mime(), disposition: None, has_to_say_so: false };
+        if from_here.is_none()
+            && let Some(answer) = elsewhere::lead_to(&app, &method, key, said).await?
+        {
+            return Ok(answer);
         }
         let file = Outgoing::Stored(&app.blobs, key);
         match partial::answer(&method, &headers, &tag, about, file).await {

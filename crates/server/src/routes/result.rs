@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream;
-use impasto_jobs::{BlobKey, Client, Job, JobId, Status};
+use impasto_jobs::{BlobKey, Client, HandOut, Job, JobId, Status};
 use impasto_picture::{Encoding, Format, JpegQuality};
 
 use super::id::Id;
@@ -17,7 +17,9 @@ use crate::{
     app::{App, Shared},
     caller::Reads,
     conditional::{Known, strong},
-    download, format,
+    download,
+    elsewhere::{self, FromHere},
+    format,
     outgoing::Outgoing,
     partial,
     pictures::{self, PictureFile},
@@ -45,6 +47,8 @@ use crate::{
         ("download" = Option<String>, Query,
             description = "The name to keep the file under, for browsers: the answer is an attachment then. The format's \
                 ending is added unless it has it"),
+        ("redirect" = Option<String>, Query, pattern = "^no$", nullable = false,
+            description = "`no` has the picture from the service itself, as a page needs it that may load nothing from elsewhere"),
         ("Accept" = Option<String>, Header, nullable = false,
             description = "`image/png`, `image/jpeg`, `image/webp` or `image/tiff`"),
         ("If-None-Match" = Option<String>, Header, nullable = false, description = "ETags that the client has the picture under already"),
@@ -69,6 +73,10 @@ use crate::{
                 ("Content-Range" = String, description = "Which bytes of how many"),
             )),
         (status = 304, description = "The client has the picture already"),
+        (status = 307, description = "The picture is to be fetched at another address, which needs no key and can be used for \
+            some minutes: only of a service that is set so, and of the formats that are stored, `png` and `png16`", headers(
+                ("Location" = String, description = "The picture, where it is stored. It takes `Range`"),
+            )),
         (status = 404, description = "There is no such job",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "The picture is not there yet (`not-ready`, with `Retry-After`), or never will be \
@@ -79,7 +87,7 @@ use crate::{
                 ("Content-Range" = String, description = "How many bytes there are"),
             )),
         (status = 422, description = "`format` is none that can be written, or cannot hold a picture of this size; `quality` is \
-            none or goes with no JPEG; or `download` is no name",
+            none or goes with no JPEG; `download` is no name; or `redirect` is not `no`",
             body = ProblemDocument, content_type = "application/problem+json"),
         StoreProblems,
     ),
@@ -93,7 +101,8 @@ pub(crate) async fn result(
     mut query: Query,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&mut query, &headers)?;
-    query.nothing_else("format, quality and download")?;
+    let from_here = query.take::<FromHere>("redirect")?;
+    query.nothing_else("format, quality, download and redirect")?;
     let job = app.find_job(id, &caller.sight()).await?;
     let key = finished(&job)?;
     let tag = wanted.tag(id);
@@ -104,6 +113,11 @@ pub(crate) async fn result(
     ];
     if Known::of(&headers).has(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    if let (Source::AsItIs(stored), None) = (wanted.source(&job, key), from_here)
+        && let Some(answer) = wanted.elsewhere(&app, &method, stored, id).await?
+    {
+        return Ok(answer);
     }
     let about = (wanted.about(id)?, caching);
     if method == Method::HEAD && matches!(wanted.source(&job, key), Source::MadeOf(_)) {
@@ -189,6 +203,24 @@ impl Wanted {
         };
         let mime = HeaderValue::from_static(format.mime());
         Ok([(header::CONTENT_TYPE, mime), (header::CONTENT_DISPOSITION, disposition)])
+    }
+
+    /// The answer that leads to the file of the job `id` where it is stored, which is `key`; `None` where there is none.
+    async fn elsewhere(
+        &self,
+        app: &App,
+        method: &Method,
+        key: &BlobKey,
+        id: JobId,
+    ) -> Result<Option<Response>, Problem> {
+        let [(_, mime), (_, disposition)] = self.about(id)?;
+        let said = HandOut {
+            // Our own are letters, digits and signs; what else there may be is not said.
+            content_type: mime.to_str().unwrap_or_default(),
+            disposition: disposition.to_str().ok(),
+            has_to_say_so: self.attachment.is_some(),
+        };
+        elsewhere::lead_to(app, method, key, said).await
     }
 
     /// Where the same file is to be had, of a service that is seen under `under`.

@@ -32,6 +32,7 @@ struct Rules {
     settings: Settings,
     limits: LimitSettings,
     webhooks: WebhookSettings,
+    redirect_results: bool,
 }
 
 /// A service that runs for the length of a test.
@@ -82,6 +83,11 @@ impl Server {
         (server, faulty)
     }
 
+    /// On `blobs`, which are fetched where they are, if they can be.
+    pub async fn start_redirecting_to(blobs: BlobStore) -> Self {
+        Self::start_on(tempfile::tempdir().unwrap(), blobs, |rules| rules.redirect_results = true).await
+    }
+
     async fn start_on(folder: TempDir, blobs: BlobStore, change: impl FnOnce(&mut Rules)) -> Self {
         let jobs = JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap();
         Self::start_over(folder, jobs, blobs, change).await
@@ -97,6 +103,7 @@ impl Server {
             settings: Settings::default(),
             limits: LimitSettings::default(),
             webhooks: WebhookSettings { allow_http: true, allow_private: true, secret: WEBHOOK_SECRET.to_owned() },
+            redirect_results: false,
         };
         change(&mut rules);
         let backbone = |name: &str, available| BackboneInfo {
@@ -112,10 +119,19 @@ impl Server {
         let shutdown = CancellationToken::new();
         let precisions = vec![Precision::F32, Precision::Bf16];
         let metrics = Metrics::new("tested").unwrap();
-        let Rules { settings, limits, webhooks } = rules;
+        let Rules { settings, limits, webhooks, redirect_results } = rules;
         let (store, pictures) = (jobs.clone(), blobs.clone());
-        let service =
-            Service { jobs: store, blobs: pictures, backbones, precisions, settings, limits, webhooks, metrics };
+        let service = Service {
+            jobs: store,
+            blobs: pictures,
+            redirect_results,
+            backbones,
+            precisions,
+            settings,
+            limits,
+            webhooks,
+            metrics,
+        };
         let running = tokio::spawn(run(listener, service, shutdown.clone()));
         Self { addr, jobs, blobs, shutdown, running, folder, client: Client::new() }
     }

@@ -24,7 +24,10 @@ mod prefix;
 mod proxy;
 mod ranges;
 mod receiver;
+mod redirects;
 mod refusals;
+#[path = "../../../../tests/common/s3.rs"]
+mod s3;
 mod service;
 mod slow;
 mod storage;
