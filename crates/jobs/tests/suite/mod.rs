@@ -1,14 +1,11 @@
-//! The job store and the blob store from outside, on real files.
+//! What every job store does, from outside. Each test target brings the module `database`, which makes stores of its kind.
 
-mod back_up;
-mod blobs;
+pub mod blobs;
 mod cancel;
 mod claims;
-mod common;
+pub mod common;
 mod deliveries;
 mod fairness;
-#[path = "../../../../tests/common/faults.rs"]
-mod faults;
 mod full_disk;
 mod idempotency;
 mod keys;
@@ -16,10 +13,10 @@ mod leases;
 mod losses;
 mod many;
 mod model;
+mod opening;
 mod queue;
 mod sight;
 mod start_within;
 mod status;
 mod sweep;
 mod take_back;
-mod upgrade;
