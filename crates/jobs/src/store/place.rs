@@ -32,9 +32,7 @@ impl JobPlace {
     pub async fn open(&self) -> Result<Arc<dyn JobStore>, StoreError> {
         match self {
             Self::File(file) => Ok(Arc::new(Sqlite::open(file).await?)),
-            Self::Server { database, listen } => {
-                Ok(Arc::new(Postgres::open_server(database, listen.as_deref()).await?))
-            }
+            Self::Server { database, listen } => Ok(Arc::new(Postgres::open(database, listen.as_deref()).await?)),
         }
     }
 }
