@@ -76,15 +76,9 @@ impl PostgresServer {
         let secret = self.folder.join("password");
         fs::write(&secret, PASSWORD).expect("a file can be written");
         let mut initdb = self.program("initdb");
-        initdb.arg("--pgdata").arg(self.data()).arg("--pwfile").arg(secret).args([
-            "--username=postgres",
-            "--auth-local=trust",
-            "--auth-host=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]);
-        succeed(initdb);
+        initdb.args(["--username=postgres", "--auth-local=trust", "--auth-host=scram-sha-256"]);
+        initdb.args(["--encoding=UTF8", "--locale=C", "--no-sync"]);
+        succeed(initdb.arg("--pgdata").arg(self.data()).arg("--pwfile").arg(secret));
     }
 
     /// Between the choice of the port and its use, another process may take it.
@@ -118,8 +112,8 @@ impl PostgresServer {
 
     /// Stops the server on the spot, as when its machine dies.
     pub fn stop(&self) {
-        let mut stop = self.program("pg_ctl");
-        succeed(stop.args(["stop", "--wait", "--mode=immediate", "--pgdata"]).arg(self.data()));
+        let stop = ["stop", "--wait", "--mode=immediate", "--pgdata"];
+        succeed(self.program("pg_ctl").args(stop).arg(self.data()));
     }
 
     /// Starts the server again that was stopped, where it was.
@@ -227,11 +221,7 @@ pub fn unprivileged(program: impl AsRef<OsStr>) -> Command {
 /// Lets the processes of [`unprivileged`] write to the folder.
 pub fn give_to_server(folder: &Path) {
     if let Some(user) = unprivileged_user() {
-        succeed({
-            let mut chown = Command::new("chown");
-            chown.arg(user).arg(folder);
-            chown
-        });
+        succeed(Command::new("chown").arg(user).arg(folder));
     }
 }
 
@@ -249,48 +239,36 @@ fn group_of(user: &str) -> String {
     String::from_utf8(id.stdout).expect("a number is text").trim().to_owned()
 }
 
-/// The folder of the newest server that will do: as Debian puts it, as .ci/run unpacks it, or on PATH.
+/// The folder of the newest server that will do, as Debian puts it or on PATH.
 fn find_programs() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ci-tools/postgresql/usr/lib/postgresql");
-    let mut found: Vec<(u32, PathBuf)> = Vec::new();
-    for versions in [Path::new("/usr/lib/postgresql"), &target] {
-        for version in fs::read_dir(versions).into_iter().flatten().flatten() {
-            let number = version.file_name().to_str().and_then(|name| name.parse().ok());
-            found.extend(number.map(|number| (number, version.path().join("bin"))));
-        }
-    }
-    for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-        found.extend(version_of(&folder.join("postgres")).map(|number| (number, folder)));
-    }
-    found.retain(|(number, folder)| {
-        *number >= OLDEST && folder.join("initdb").exists() && folder.join("pg_ctl").exists()
-    });
-    found.into_iter().max_by_key(|(number, _)| *number).map(|(_, folder)| folder)
+    let debian =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|version| version.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = debian.chain(std::env::split_paths(&path)).filter(|folder| folder.join("initdb").exists());
+    let known = folders.filter_map(|folder| Some((version_of(&folder.join("postgres"))?, folder)));
+    known.filter(|(version, _)| *version >= OLDEST).max_by_key(|(version, _)| *version).map(|(_, folder)| folder)
 }
 
 /// The version that `postgres (PostgreSQL) 15.8 (Debian …)` tells.
 fn version_of(postgres: &Path) -> Option<u32> {
     let told = Command::new(postgres).arg("--version").output().ok()?;
     let text = String::from_utf8(told.stdout).ok()?;
-    text.split(' ').nth(2)?.split('.').next()?.trim().parse().ok()
+    text.split_whitespace().nth(2)?.split('.').next()?.parse().ok()
 }
 
-fn succeed(mut command: impl std::borrow::BorrowMut<Command>) {
-    run(command.borrow_mut()).unwrap_or_else(|why| panic!("{why}"));
+fn succeed(command: &mut Command) {
+    run(command).unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// Runs a command to its end. The server that it starts may live on: nothing of this process is left open in it.
 fn run(command: &mut Command) -> Result<(), String> {
     // A file and no pipe: a server that lives on would hold a pipe open.
-    let said = tempfile::tempfile().map_err(|error| error.to_string())?;
-    let to = |file: &fs::File| file.try_clone().map(Stdio::from).map_err(|error| error.to_string());
-    command.current_dir("/").stdin(Stdio::null()).stdout(to(&said)?).stderr(to(&said)?);
+    let said = tempfile::NamedTempFile::new().expect("a file can be made");
+    let to_file = said.reopen().expect("it is there");
+    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(to_file);
     let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
     if status.success() {
         return Ok(());
     }
-    let mut text = String::new();
-    let mut said = said;
-    _ = std::io::Seek::rewind(&mut said).and_then(|()| std::io::Read::read_to_string(&mut said, &mut text));
-    Err(format!("{command:?}: {status}: {text}"))
+    Err(format!("{command:?}: {status}: {}", fs::read_to_string(said.path()).unwrap_or_default()))
 }
