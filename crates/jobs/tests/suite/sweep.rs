@@ -10,7 +10,7 @@ use impasto_jobs::{
 use jiff::Timestamp;
 
 use crate::{
-    blobs::{files, stores},
+    blob_stores::{files, stores},
     common::{NO_LIMIT, TestStore, client, new_job, succeed},
 };
 

@@ -7,10 +7,9 @@ use impasto_jobs::{
     QueueLimits, Sight, Terms, WorkerLocks, WorkerName,
 };
 use impasto_recipe::{Fingerprint, Inputs, Limits, Options, ProgressEntry, Recipe, Size};
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 
-use crate::faults::FullDatabase;
+use crate::database::{Connection, Database, FullDisk};
 
 /// A lease that does not run out while a test runs.
 pub const LONG: Duration = Duration::from_secs(3600);
@@ -21,33 +20,39 @@ pub const NO_LIMIT: &QueueLimits = &QueueLimits { all: 1_000_000, own: 1_000_000
 /// More crashes than any test counts.
 pub const ANY_CRASHES: Blame = Blame::Job { most_crashes: 1000 };
 
-/// A store in a folder of its own, which lives as long as this.
+/// A store in a database of its own, and a folder beside it, which live as long as this.
 pub struct TestStore {
     pub folder: TempDir,
     pub store: Arc<dyn JobStore>,
+    database: Database,
 }
 
 impl TestStore {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap();
-        Self { folder, store }
+        let database = Database::fresh(folder.path()).await;
+        let store = database.place().open().await.unwrap();
+        Self { folder, store, database }
+    }
+
+    /// Where the store is.
+    pub fn place(&self) -> JobPlace {
+        self.database.place()
     }
 
     /// The same store with connections of its own, as another process has it.
     pub async fn opened_again(&self) -> Arc<dyn JobStore> {
-        JobPlace::File(self.folder.path().join("jobs.db")).open().await.unwrap()
+        self.place().open().await.unwrap()
     }
 
     /// A connection to its database past the store, for what would take days.
-    pub async fn connection(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.folder.path().join("jobs.db"));
-        options.connect().await.unwrap()
+    pub async fn connection(&self) -> Connection {
+        self.database.connection().await
     }
 
     /// What lets the database's disk be full.
-    pub async fn full_disk(&self) -> FullDatabase {
-        FullDatabase::at(&self.folder.path().join("jobs.db")).await
+    pub async fn full_disk(&self) -> FullDisk {
+        self.database.full_disk().await
     }
 
     /// Where the workers of this machine have their locks.

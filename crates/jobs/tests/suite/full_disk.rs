@@ -1,4 +1,4 @@
-//! A full disk, on which SQLite ends transactions by itself.
+//! A full disk, on which nothing can be written.
 
 use impasto_jobs::{JobQuery, Sight, Status, SubmitError};
 

@@ -1,15 +1,11 @@
-//! The job store and the blob store from outside, on real files.
+//! What every job store does, from outside. Each test target brings the module `database`, which makes stores of its kind.
 
-mod back_up;
-mod blobs;
-mod buckets;
+pub mod blob_stores;
 mod cancel;
 mod claims;
-mod common;
+pub mod common;
 mod deliveries;
 mod fairness;
-#[path = "../../../../tests/common/faults.rs"]
-mod faults;
 mod full_disk;
 mod idempotency;
 mod keys;
@@ -17,14 +13,12 @@ mod leases;
 mod losses;
 mod many;
 mod model;
-#[path = "../../../../tests/common/moody.rs"]
-mod moody;
+mod opening;
 mod queue;
 #[path = "../../../../tests/common/s3.rs"]
-mod s3;
+pub mod s3;
 mod sight;
 mod start_within;
 mod status;
 mod sweep;
 mod take_back;
-mod upgrade;

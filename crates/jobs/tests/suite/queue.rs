@@ -1,6 +1,6 @@
-//! Submitting, looking, listing, deleting, opening.
+//! Submitting, looking, listing, deleting.
 
-use impasto_jobs::{Attempt, Cursor, Job, JobId, JobPlace, JobQuery, NewJob, QueueLimits, Sight, Status, SubmitError};
+use impasto_jobs::{Attempt, Cursor, Job, JobId, JobQuery, NewJob, QueueLimits, Sight, Status, SubmitError};
 
 use crate::common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, worker};
 
@@ -154,40 +154,6 @@ async fn a_deleted_job_takes_its_losses_with_it() {
     assert!(!test.store.delete(job.id, &Sight::All).await.unwrap());
     // Submitted anew under the same id, it has none of them.
     assert_eq!(test.store.submit(job, NO_LIMIT).await.unwrap().into_job().losses, []);
-}
-
-#[tokio::test]
-async fn an_existing_file_is_opened_with_what_is_in_it() {
-    let test = TestStore::new().await;
-    let claim = test.running().await;
-    test.store.begin(&claim, &fingerprint("cpu")).await.unwrap();
-    let again = test.opened_again().await;
-    again.probe().await.unwrap();
-    assert_eq!(again.find(claim.job, &Sight::All).await.unwrap(), Some(test.find(claim.job).await));
-}
-
-#[tokio::test]
-async fn what_is_no_database_is_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("notes.txt");
-    std::fs::write(&file, "This is no database, and it is long enough to look like none. ".repeat(20)).unwrap();
-    let refused = JobPlace::File(file.clone()).open().await.unwrap_err().to_string();
-    assert!(refused.contains("notes.txt") && refused.contains("not a database"), "{refused}");
-    let missing = JobPlace::File(folder.path().join("nowhere/jobs.db")).open().await.unwrap_err().to_string();
-    assert!(missing.contains("nowhere"), "{missing}");
-}
-
-#[tokio::test]
-async fn a_file_that_a_later_version_wrote_is_refused() {
-    let test = TestStore::new().await;
-    let file = test.folder.path().join("jobs.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-    let mut later = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    let migration = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-        VALUES (9999, 'from the future', TRUE, x'00', 0)";
-    sqlx::query(migration).execute(&mut later).await.unwrap();
-    let refused = JobPlace::File(file.clone()).open().await.unwrap_err().to_string();
-    assert!(refused.contains("later version") && refused.contains("9999"), "{refused}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use impasto_jobs::{
 };
 
 use crate::{
-    blobs::{bucket, bucket_behind, bytes},
+    blob_stores::{bucket, bucket_behind, bytes},
     moody::{Mood, Moody, SLOW_DOWN},
     s3::{self, S3Server},
 };

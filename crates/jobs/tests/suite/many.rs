@@ -2,24 +2,11 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use impasto_jobs::{JobPlace, JobQuery, QueueLimits, Sight, Status, SubmitError};
+use impasto_jobs::{JobQuery, QueueLimits, Sight, Status, SubmitError};
 
 use crate::common::{LAPSED, LONG, NO_LIMIT, TestStore, entry, new_job, worker};
 
 const PROCESSES: usize = 4;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_file_is_opened_by_all_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("jobs.db");
-    let opened = futures::future::join_all((0..8).map(|_| {
-        let file = file.clone();
-        tokio::spawn(async move { JobPlace::File(file).open().await })
-    }));
-    for store in opened.await {
-        store.unwrap().unwrap().probe().await.unwrap();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_job_is_claimed_once() {
