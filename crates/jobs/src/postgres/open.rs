@@ -27,8 +27,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long that may take.
 const PING: Duration = Duration::from_secs(2);
 
-/// Nobody else migrates while this is held; the number means nothing.
-const MIGRATING: &str = "SELECT pg_advisory_xact_lock(4849338561271)";
+/// Nobody else migrates while this is held; the number means nothing. What is there already is no news.
+const MIGRATING: &str = "SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock(4849338561271)";
 
 type Cause = Box<dyn Error + Send + Sync>;
 
