@@ -89,7 +89,7 @@ async fn nobody_is_led_to_a_picture_that_is_not_theirs() {
         let stranger = get(&server, &path).await;
         assert!(!stranger.headers().contains_key("location"));
         assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED);
-        let other = client().get(server.url(&path)).bearer_auth(text.expose()).send().await.unwrap();
+        let other = client().get(server.url(&path)).bearer_auth(text.reveal()).send().await.unwrap();
         assert!(!other.headers().contains_key("location"));
         assert_eq!(other.status(), StatusCode::NOT_FOUND);
     }
