@@ -55,12 +55,12 @@ fn usual_places(configuration: &Configuration, role: Role) -> anyhow::Result<Vec
 /// does so on loopback; containers often have no address of version 6 there, and one that listens to both is reached by the other.
 fn within_reach(address: &str) -> Vec<String> {
     let Ok(address) = address.parse::<SocketAddr>() else { return vec![address.to_owned()] };
-    let loopback: &[IpAddr] = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => &[IpAddr::V4(Ipv4Addr::LOCALHOST)],
-        IpAddr::V6(ip) if ip.is_unspecified() => &[IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)],
-        ref ip => std::slice::from_ref(ip),
+    let near: Vec<IpAddr> = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![Ipv4Addr::LOCALHOST.into()],
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
+        ip => vec![ip],
     };
-    loopback.iter().map(|&ip| SocketAddr::new(ip, address.port()).to_string()).collect()
+    near.into_iter().map(|ip| SocketAddr::new(ip, address.port()).to_string()).collect()
 }
 
 #[cfg(test)]
