@@ -1,6 +1,9 @@
 //! A line to the server that does what lines and servers elsewhere do.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    future::pending,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -87,15 +90,16 @@ fn replace(text: &mut [u8], old: &[u8], new: &[u8]) {
     }
 }
 
-/// Passes on what comes until one end hangs up. What is not to go over the line is lost, and both ends stay open.
+/// Passes on what comes until one end hangs up, or something comes that does not go over the line.
 async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut goes: impl FnMut(&mut Vec<u8>) -> bool) {
     loop {
         let mut said = Vec::with_capacity(64 * 1024);
-        if from.read_buf(&mut said).await.is_ok_and(|bytes| bytes > 0) {
-            if goes(&mut said) && to.write_all(&said).await.is_err() {
-                return;
-            }
-        } else {
+        let hung_up = !from.read_buf(&mut said).await.is_ok_and(|bytes| bytes > 0);
+        if !goes(&mut said) {
+            // A dead line tells nobody of who hung up.
+            return pending().await;
+        }
+        if hung_up || to.write_all(&said).await.is_err() {
             return;
         }
     }
