@@ -43,14 +43,16 @@ impl Line {
                 let server = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.unwrap();
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                let (ask, died) = (manners, died.clone());
-                tokio::spawn(async move { pass_on(from_client, to_server, |said| rewrite(said, ask, &died)).await });
+                let (asking, answering) = (died.clone(), died.clone());
+                tokio::spawn(
+                    async move { pass_on(from_client, to_server, |said| lives(said, manners, &asking)).await },
+                );
                 tokio::spawn(async move {
                     let answer = |said: &mut Vec<u8>| {
                         if let Manners::Says { word, instead_of } = manners {
                             replace(said, instead_of.as_bytes(), word.as_bytes());
                         }
-                        true
+                        !*answering.borrow()
                     };
                     pass_on(from_server, to_client, answer).await;
                 });
@@ -71,8 +73,8 @@ impl Drop for Line {
     }
 }
 
-/// Whether what a client said goes over the line.
-fn rewrite(said: &[u8], manners: Manners, died: &watch::Sender<bool>) -> bool {
+/// Whether the line still lives after a client has said this.
+fn lives(said: &[u8], manners: Manners, died: &watch::Sender<bool>) -> bool {
     match manners {
         Manners::DiesAt(words) if said.windows(words.len()).any(|some| some == words.as_bytes()) => {
             died.send_replace(true);
