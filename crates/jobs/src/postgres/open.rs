@@ -27,8 +27,12 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long that may take.
 const PING: Duration = Duration::from_secs(2);
 
-/// Nobody else migrates while this is held; the number means nothing. What is there already is no news.
-const MIGRATING: &str = "SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock(4849338561271)";
+/// Nobody else migrates while this is held; the number means nothing. A machine that is cut off meanwhile must not hold it for long,
+/// and what is there already is no news.
+const MIGRATING: &str = "
+    SET LOCAL client_min_messages = warning; SET LOCAL idle_in_transaction_session_timeout = '15s'; SELECT pg_advisory_xact_lock(4849338561271)";
+/// How long it may take to bring the tables up to date, with the wait for others who do.
+const MIGRATION: Duration = Duration::from_secs(600);
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -38,7 +42,8 @@ impl Postgres {
         let listen_options = listen_at.map_or_else(|| Ok(options.clone()), self::options)?;
         let refuse = |cause| StoreError::Open { place: place(&options), cause };
         let pool = in_time(connect(&options)).await.map_err(explain).map_err(refuse)?;
-        migrate(&pool).await.map_err(refuse)?;
+        let migrated = timeout(MIGRATION, migrate(&pool)).await;
+        migrated.unwrap_or_else(|_| Err("its tables are not up to date after ten minutes".into())).map_err(refuse)?;
         let news = Newsroom::new();
         let listening = tokio::spawn(listen(listen_options, news.clone()));
         Ok(Self { pool, news, _listening: Arc::new(AbortOnDropHandle::new(listening)) })
@@ -96,8 +101,9 @@ fn explain(error: sqlx::Error) -> Cause {
 
 /// Runs the migrations that are missing, in one transaction and one process at a time.
 async fn migrate(pool: &PgPool) -> Result<(), Cause> {
-    let mut transaction = pool.begin().await.map_err(explain)?;
-    let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(&mut *transaction).await?;
+    let mut transaction = in_time(pool.begin()).await.map_err(explain)?;
+    let version = sqlx::query_scalar("SHOW server_version_num").fetch_one(&mut *transaction);
+    let version: String = in_time(version).await.map_err(explain)?;
     let version = version.parse::<i32>()? / 10_000;
     if version < OLDEST {
         return Err(format!("it is PostgreSQL {version}, and impasto needs {OLDEST} or later").into());
@@ -105,7 +111,7 @@ async fn migrate(pool: &PgPool) -> Result<(), Cause> {
     sqlx::raw_sql(MIGRATING).execute(&mut *transaction).await?;
     // `run` is this and a generality that keeps the future from being `Send`.
     match MIGRATIONS.run_direct(None, &mut *transaction, false).await {
-        Ok(()) => Ok(transaction.commit().await?),
+        Ok(()) => in_time(transaction.commit()).await.map_err(explain),
         Err(MigrateError::VersionMissing(version)) => {
             Err(format!("a later version of impasto has written it (migration {version}): use that version").into())
         }

@@ -1,6 +1,9 @@
 //! A line to the server that does what lines and servers elsewhere do.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    future::pending,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -40,14 +43,16 @@ impl Line {
                 let server = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.unwrap();
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                let (ask, died) = (manners, died.clone());
-                tokio::spawn(async move { pass_on(from_client, to_server, |said| rewrite(said, ask, &died)).await });
+                let (asking, answering) = (died.clone(), died.clone());
+                tokio::spawn(
+                    async move { pass_on(from_client, to_server, |said| lives(said, manners, &asking)).await },
+                );
                 tokio::spawn(async move {
                     let answer = |said: &mut Vec<u8>| {
                         if let Manners::Says { word, instead_of } = manners {
                             replace(said, instead_of.as_bytes(), word.as_bytes());
                         }
-                        true
+                        !*answering.borrow()
                     };
                     pass_on(from_server, to_client, answer).await;
                 });
@@ -68,8 +73,8 @@ impl Drop for Line {
     }
 }
 
-/// Whether what a client said goes over the line.
-fn rewrite(said: &[u8], manners: Manners, died: &watch::Sender<bool>) -> bool {
+/// Whether the line still lives after a client has said this.
+fn lives(said: &[u8], manners: Manners, died: &watch::Sender<bool>) -> bool {
     match manners {
         Manners::DiesAt(words) if said.windows(words.len()).any(|some| some == words.as_bytes()) => {
             died.send_replace(true);
@@ -87,15 +92,16 @@ fn replace(text: &mut [u8], old: &[u8], new: &[u8]) {
     }
 }
 
-/// Passes on what comes until one end hangs up. What is not to go over the line is lost, and both ends stay open.
+/// Passes on what comes until one end hangs up, or something comes that does not go over the line.
 async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut goes: impl FnMut(&mut Vec<u8>) -> bool) {
     loop {
         let mut said = Vec::with_capacity(64 * 1024);
-        if from.read_buf(&mut said).await.is_ok_and(|bytes| bytes > 0) {
-            if goes(&mut said) && to.write_all(&said).await.is_err() {
-                return;
-            }
-        } else {
+        let hung_up = !from.read_buf(&mut said).await.is_ok_and(|bytes| bytes > 0);
+        if !goes(&mut said) {
+            // A dead line tells nobody of who hung up.
+            return pending().await;
+        }
+        if hung_up || to.write_all(&said).await.is_err() {
             return;
         }
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{Blame, BlobKey, Change, JobError, NewJob, News, Sight, Terms};
+use impasto_jobs::{Blame, BlobKey, Change, JobError, JobId, JobStore, NewJob, News, Sight, Terms};
 use tokio::time::timeout;
 
 use crate::{
     common::{LONG, NO_LIMIT, TestStore, entry, fingerprint, new_job, succeed, worker},
-    database::PATIENCE,
+    database::{Connection, PATIENCE},
 };
 
 async fn next(news: &mut News) -> Change {
@@ -17,6 +17,24 @@ async fn next(news: &mut News) -> Change {
 /// Reads on until `expected` comes.
 async fn hear(news: &mut News, expected: Change) {
     while next(news).await != expected {}
+}
+
+/// What `store` hears from now on, once it listens: until then, word is lost.
+pub async fn listening(store: &dyn JobStore, mut connection: Connection) -> News {
+    let mut news = store.news();
+    let heard = async {
+        loop {
+            let nobody = JobId::new();
+            let tell = sqlx::query("SELECT pg_notify('impasto', $1)").bind(nobody.to_string());
+            tell.execute(&mut connection).await.unwrap();
+            let own_word = async { while news.next().await != Change::Job(nobody) {} };
+            if timeout(Duration::from_millis(100), own_word).await.is_ok() {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, heard).await.expect("it listens");
+    news
 }
 
 /// Ends every connection that listens.
@@ -31,11 +49,11 @@ async fn cut_the_line(test: &TestStore) {
 async fn all_that_others_wait_for_is_told_and_progress_is_not() {
     let test = TestStore::new().await;
     let there = test.opened_again().await;
-    let mut news = there.news();
+    let mut news = listening(&*there, test.connection().await).await;
     let store = &test.store;
 
     let stopped = test.submit().await;
-    hear(&mut news, Change::Queue).await;
+    assert_eq!(next(&mut news).await, Change::Queue, "submitted");
     let claim = test.claim().await.key;
     store.begin(&claim, &fingerprint("cpu")).await.unwrap();
     store.record_progress(&claim, &entry(1, 10)).await.unwrap();
@@ -94,9 +112,10 @@ async fn all_that_others_wait_for_is_told_and_progress_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_or_came_to_nothing_is_not_told() {
     let test = TestStore::new().await;
-    let mut news = test.opened_again().await.news();
+    let there = test.opened_again().await;
+    let mut news = listening(&*there, test.connection().await).await;
     let claim = test.running().await;
-    hear(&mut news, Change::Queue).await;
+    assert_eq!(next(&mut news).await, Change::Queue);
     let full = impasto_jobs::QueueLimits::of_all(0);
     assert!(test.store.submit(new_job(), &full).await.is_err());
     let twice = NewJob { id: claim.job, ..new_job() };
@@ -112,9 +131,7 @@ async fn what_is_refused_or_came_to_nothing_is_not_told() {
 async fn whoever_waits_looks_when_word_comes_and_not_by_the_clock() {
     let test = TestStore::new().await;
     let there = test.opened_again().await;
-    let mut news = there.news();
-    test.submit().await;
-    hear(&mut news, Change::Queue).await;
+    let mut news = listening(&*there, test.connection().await).await;
     let waiting = tokio::spawn(async move {
         loop {
             if let Some(claim) = there.claim(&worker("there"), LONG).await.unwrap() {
@@ -123,12 +140,12 @@ async fn whoever_waits_looks_when_word_comes_and_not_by_the_clock() {
             news.next_look(LONG, Change::is_of_queue).await;
         }
     });
+    test.submit().await;
     let first = timeout(PATIENCE, waiting).await.expect("it waits").unwrap();
-    let mut news = test.store.news();
     let there = test.opened_again().await;
+    let mut news = listening(&*test.store, test.connection().await).await;
     let waiting = tokio::spawn(async move {
         news.next_look(LONG, |change| change.is_of(first.key.job)).await;
-        news
     });
     succeed(&there, &first.key).await.unwrap();
     timeout(PATIENCE, waiting).await.expect("it hears of the end").unwrap();
@@ -138,7 +155,7 @@ async fn whoever_waits_looks_when_word_comes_and_not_by_the_clock() {
 async fn a_line_that_was_cut_is_laid_again_and_anything_may_have_changed() {
     let test = TestStore::new().await;
     let there = test.opened_again().await;
-    let mut news = there.news();
+    let mut news = listening(&*there, test.connection().await).await;
     for _ in 0..3 {
         test.submit().await;
         hear(&mut news, Change::Queue).await;

@@ -3,9 +3,10 @@
 use std::net::TcpListener;
 
 use impasto_jobs::JobPlace;
+use tokio::time::timeout;
 
 use crate::{
-    database::server,
+    database::{PATIENCE, server},
     line::{Line, Manners},
     server::{PASSWORD, name_of},
 };
@@ -52,15 +53,28 @@ async fn what_is_no_address_is_told_so() {
     }
 }
 
+/// The address of a fresh database by a line with such manners, and the line.
+async fn by_line(manners: Manners) -> (String, Line) {
+    let url = server().fresh_database().await;
+    let line = Line::to(server().port(), manners).await;
+    let (direct, by_line) = (format!(":{}/", server().port()), format!(":{}/", line.port));
+    (server().tcp_url(name_of(&url)).replace(&direct, &by_line), line)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_too_old_is_told_so() {
-    let url = server().fresh_database().await;
-    // In what the server says of itself at the beginning, and in what it answers when asked.
-    let beginning =
-        Line::to(server().port(), Manners::Says { word: "server_version\x0014", instead_of: "server_version\x0015" });
-    let line = beginning.await;
-    let by_the_line =
-        server().tcp_url(name_of(&url)).replace(&format!(":{}/", server().port()), &format!(":{}/", line.port));
-    assert_tells(&refusal(&by_the_line).await, &["15"]);
-    server().drop_database(&url).await;
+    // A number of six digits in an answer: what the server says to `SHOW server_version_num`, such as 150008.
+    let as_old = Manners::Says { word: "\0\0\0\u{6}0", instead_of: "\0\0\0\u{6}1" };
+    let (url, _line) = by_line(as_old).await;
+    assert_tells(&refusal(&url).await, &["127.0.0.1", "and impasto needs 15 or later"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_dies_while_the_tables_are_made_does_not_hold_up_for_ever() {
+    let (url, _line) = by_line(Manners::DiesAt("COMMIT")).await;
+    let refused = timeout(PATIENCE, refusal(&url)).await.expect("it is given up");
+    assert_tells(&refused, &["127.0.0.1", "did not answer"]);
+    // Nor does it hold up the next one, although the server has not heard that it died.
+    let direct = JobPlace::Server { database: server().url(name_of(&url)), listen: None };
+    timeout(PATIENCE, direct.open()).await.expect("it waits for a while only").unwrap();
 }

@@ -14,6 +14,7 @@ use tokio::time::{Duration, sleep, timeout};
 use crate::{
     common::{LONG, NO_LIMIT, entry, new_job, succeed, worker},
     database::{PATIENCE, server},
+    news::listening,
     server::{end, give_to_server, keep, name_of, unprivileged},
 };
 
@@ -106,7 +107,8 @@ async fn where_each_client_has_a_connection_of_its_own_all_is_as_without() {
     for listen in [None, Some(direct.clone())] {
         let place = JobPlace::Server { database: bouncer.url(name_of(&direct)), listen };
         let (store, there) = (place.open().await.unwrap(), place.open().await.unwrap());
-        let mut news = there.news();
+        let options: PgConnectOptions = direct.parse().unwrap();
+        let mut news = listening(&*there, options.connect().await.unwrap()).await;
         store.probe().await.unwrap();
         let id = store.submit(new_job(), NO_LIMIT).await.unwrap().into_job().id;
         let told = async { while news.next().await != Change::Queue {} };
