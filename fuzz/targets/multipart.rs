@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use impasto_jobs::{BlobStore, JobStore};
+use impasto_jobs::{BlobStore, JobPlace};
 use impasto_metrics::Metrics;
 use impasto_server::{LimitSettings, Service, Settings, WebhookSettings, run};
 use libfuzzer_sys::{
@@ -43,7 +43,7 @@ static SERVED: LazyLock<Mutex<Served>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build().unwrap();
     let addr = runtime.block_on(async {
-        let jobs = JobStore::open(&folder.path().join("jobs.db")).await.unwrap();
+        let jobs = JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap();
         let settings = Settings { max_queued: 0, max_pixels: 1 << 18, ..Settings::default() };
         let blobs = BlobStore::on(Arc::new(InMemory::new()));
         let service = Service {
