@@ -3,6 +3,7 @@
 import os
 import secrets
 import subprocess
+import time
 
 from client import Client
 from docker import HERE, ROOT, Failed, expect, run, until
@@ -107,6 +108,8 @@ def restart_each_in_turn(project, client):
             status, body = client.ask("/v1/jobs")
             if status != 200:
                 raise Failed(f"while an API ended, a request was answered with {status}: {body[:200]}")
+            # A client may ask so often, and no oftener.
+            time.sleep(0.2)
         run("docker", "start", container)
         until("its health", lambda: run("docker", "inspect", "--format", "{{.State.Health.Status}}", container) == "healthy")
     print("ok: one API after the other was restarted, and every request was answered")
@@ -118,8 +121,9 @@ def kill_a_worker(project, client):
     until("the first losses", lambda: (client.job(job).get("progress") or {}).get("losses"))
     for number in [1, 2]:
         container = project.container("worker", number)
+        before = client.job(job)["progress"]["epoch"]
         run("docker", "kill", container)
-        until("the job's going on", lambda: client.job(job)["status"] == "running")
+        until("the job's going on", lambda: client.job(job)["progress"]["epoch"] > before)
         run("docker", "start", container)
     client.ask(f"/v1/jobs/{job}/cancel", "POST")
     print("ok: the job of a worker that was killed went on")
