@@ -85,7 +85,6 @@ async fn a_sweep_keeps_what_a_job_names_and_deletes_the_rest() {
 async fn litter_goes_wherever_the_blobs_are() {
     for store in stores() {
         let (test, blobs) = (TestStore::new().await, &store.blobs);
-        // The first in line is the one that ends.
         let ended = ended(&test, blobs, &[Some(1000)]).await;
         let waiting = new_job();
         write(blobs, &waiting.content).await;
