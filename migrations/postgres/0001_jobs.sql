@@ -67,6 +67,7 @@ CREATE INDEX jobs_by_client ON jobs (client, number);
 CREATE INDEX jobs_in_line ON jobs (priority DESC, turn, number) WHERE status = 'queued';
 CREATE INDEX jobs_waiting ON jobs (client, priority, turn) WHERE status = 'queued';
 CREATE INDEX jobs_to_start ON jobs (start_by) WHERE status = 'queued' AND start_by IS NOT NULL;
+CREATE INDEX jobs_served ON jobs (priority, turn) WHERE status = 'running';
 CREATE INDEX jobs_under_way ON jobs (worker) WHERE status = 'running';
 CREATE INDEX jobs_finished ON jobs (finished_at DESC, number DESC) WHERE finished_at IS NOT NULL;
 

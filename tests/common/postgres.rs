@@ -63,7 +63,7 @@ impl PostgresServer {
         };
         let folder = tempfile::Builder::new().prefix("impasto-pg-").tempdir().expect("a folder can be made").keep();
         give_to_server(&folder);
-        let mut stop = unprivileged(&programs.join("pg_ctl"));
+        let mut stop = unprivileged(programs.join("pg_ctl"));
         stop.args(["stop", "--mode", "immediate", "--pgdata"]).arg(folder.join("data"));
         let mut server =
             Self { keeper: keep(&folder, &stop), folder, programs, port: 0, durable, databases: AtomicU32::new(0) };
@@ -174,7 +174,7 @@ impl PostgresServer {
     }
 
     fn program(&self, name: &str) -> Command {
-        unprivileged(&self.programs.join(name))
+        unprivileged(self.programs.join(name))
     }
 
     fn log(&self) -> String {

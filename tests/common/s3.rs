@@ -28,6 +28,7 @@ const UNTIL_THE_PIPE_CLOSES: &str = r#"
 folder=$1; shift
 "$@" >"$folder/log" 2>&1 &
 child=$!
+exec 2>/dev/null
 cat >/dev/null
 kill -9 "$child"
 wait "$child"

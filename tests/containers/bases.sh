@@ -46,6 +46,7 @@ for name in "$@"; do
     postgres) image=postgres:15-bookworm ;;
     haproxy) image=haproxy:2.6-bookworm ;;
     seaweedfs) image=chrislusf/seaweedfs:4.48 ;;
+    cuda) image=nvidia/cuda:13.0.2-cudnn-devel-ubuntu24.04 ;;
     prometheus) image=prom/prometheus:v2.42.0 ;;
     *) echo "no base image is called $name" >&2; exit 2 ;;
   esac
@@ -54,6 +55,10 @@ for name in "$@"; do
   case $name in
     debian) make_debian >/dev/null ;;
     rust) make_from rust "$(rustc --print sysroot)" "$image" "${authorities[@]}" ;;
+    cuda)
+      make_from cuda "$bases" "$image" "${authorities[@]}"
+      docker tag "$image" "${image/devel/runtime}"
+      ;;
     seaweedfs) weed=$(weed_folder); make_from seaweedfs "$weed" "$image"; rm -rf "$weed" ;;
     *) make_from "$name" "$bases" "$image" ;;
   esac

@@ -99,7 +99,7 @@ class ObjectStore:
                     ' "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}')
         (folder / "s3.json").write_text(identity)
         command = [weed, "-logtostderr", "server", f"-ip={HUB}", "-s3", "-master.telemetry=false", "-volume.max=0",
-                   "-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0", "-s3.port.lance=0",
+                   "-volume.port=8070", "-master.volumeSizeLimitMB=64", "-s3.port.iceberg=0", "-s3.port.lance=0",
                    f"-s3.config={folder / 's3.json'}", f"-dir={folder / 'weed'}",
                    f"-filer.localSocket={folder / 'f.sock'}", f"-s3.localSocket={folder / 's.sock'}"]
         log = open(folder / "weed.log", "ab")
@@ -162,7 +162,8 @@ class Balancer:
         log = open(folder / "haproxy.log", "ab")
         self.process = subprocess.Popen([find("haproxy", "/usr/sbin/haproxy"), "-db", "-f", str(folder / "haproxy.cfg"),
                                          "-f", str(folder / "told.cfg")], stdout=log, stderr=log)
-        wait_for("the balancer", lambda: listens(HUB, self.PORT))
+        wait_for("the balancer", lambda: self.socket.exists() and listens(HUB, self.PORT))
+        assert self.process.poll() is None, "the balancer has ended: haproxy.log says why"
 
     def is_up(self, number: int) -> bool:
         """Whether it gives requests to an API."""

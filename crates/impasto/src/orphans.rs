@@ -62,7 +62,7 @@ impl Own {
             // One that is gone meanwhile needs nobody to wait for it.
             let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
             if is_zombie_of_first(&stat) {
-                drop(waitpid(Pid::from_raw(pid.cast_signed()), WaitOptions::NOHANG));
+                _ = waitpid(Pid::from_raw(pid.cast_signed()), WaitOptions::NOHANG);
             }
         }
         Ok(())

@@ -27,9 +27,10 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long that may take.
 const PING: Duration = Duration::from_secs(2);
 
-/// Nobody else migrates while this is held; the number means nothing. A machine that is cut off meanwhile must not hold it for long.
+/// Nobody else migrates while this is held; the number means nothing. A machine that is cut off meanwhile must not hold it for long,
+/// and what is there already is no news.
 const MIGRATING: &str = "
-    SET LOCAL idle_in_transaction_session_timeout = '15s'; SELECT pg_advisory_xact_lock(4849338561271)";
+    SET LOCAL client_min_messages = warning; SET LOCAL idle_in_transaction_session_timeout = '15s'; SELECT pg_advisory_xact_lock(4849338561271)";
 /// How long it may take to bring the tables up to date, with the wait for others who do.
 const MIGRATION: Duration = Duration::from_secs(600);
 

@@ -1,20 +1,21 @@
 //! How a job comes into the queue.
 
 use async_trait::async_trait;
-use sqlx::{PgConnection, types::Text};
+use sqlx::{PgConnection, postgres::PgRow, types::Text};
 
 use super::{
     CHANNEL, Postgres,
     idempotency::{find_earlier, remember},
     in_time,
     listen::OF_QUEUE,
-    queue::next_turn,
-    rows::{fetch_job, json},
+    queue::{fetch_places, next_turn},
+    rows::json,
     session::Session,
 };
 use crate::{
     BlobKey, Client, Idempotency, Job, NewJob, QueueLimits, Status, Submissions, SubmitError, Submitted,
-    ending::first_notices, rows::milliseconds,
+    ending::first_notices,
+    rows::{milliseconds, numbered_job},
 };
 
 #[async_trait]
@@ -55,12 +56,13 @@ async fn take_in(connection: &mut PgConnection, job: NewJob, limits: &QueueLimit
         return Ok(Submitted::Repeated(earlier));
     }
     find_room(connection, &terms.client, limits).await?;
-    let number = insert(connection, &job).await?;
+    let row = insert(connection, &job).await?;
+    let (number, mut submitted) = numbered_job(&row)?;
     if let Some(idempotency) = &terms.idempotency {
         remember(connection, &terms.client, idempotency, number).await?;
     }
-    let submitted = fetch_job(connection, job.id).await?;
-    Ok(Submitted::New(submitted.ok_or(sqlx::Error::RowNotFound)?))
+    submitted.queue_position = fetch_places(connection, &[row]).await?.remove(&number);
+    Ok(Submitted::New(submitted))
 }
 
 /// Makes sure that the queue has room for one more job of `client`.
@@ -79,8 +81,7 @@ async fn find_room(connection: &mut PgConnection, client: &Client, limits: &Queu
     Ok(())
 }
 
-/// Returns the job's number.
-async fn insert(connection: &mut PgConnection, job: &NewJob) -> Result<i64, sqlx::Error> {
+async fn insert(connection: &mut PgConnection, job: &NewJob) -> Result<PgRow, sqlx::Error> {
     let terms = &job.terms;
     let turn = next_turn(connection, terms).await?;
     let statement = "
@@ -89,10 +90,10 @@ async fn insert(connection: &mut PgConnection, job: &NewJob) -> Result<i64, sqlx
             client, priority, turn, start_by, webhook, request
         ) SELECT $1, $2, now, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now + $13, $14, $15
         FROM milliseconds_now() AS now
-        RETURNING number, pg_notify($16, $17)";
+        RETURNING *, pg_notify($16, $17)";
     // A deadline beyond the end of the calendar is none.
     let start_within = terms.start_within.map(milliseconds).filter(|&within| within < i64::MAX / 4);
-    let row = sqlx::query(statement)
+    sqlx::query(statement)
         .bind(Text(job.id))
         .bind(Text(Status::Queued))
         .bind(json(&job.recipe)?)
@@ -111,6 +112,5 @@ async fn insert(connection: &mut PgConnection, job: &NewJob) -> Result<i64, sqlx
         .bind(CHANNEL)
         .bind(OF_QUEUE)
         .fetch_one(connection)
-        .await?;
-    sqlx::Row::try_get(&row, "number")
+        .await
 }

@@ -197,3 +197,43 @@ async fn a_prefix_is_a_place_of_its_own() {
     other.delete(std::slice::from_ref(&key)).await.unwrap();
     assert_eq!(one.get(&key).await.unwrap(), "one");
 }
+
+/// The store at `address`, with nothing but `variables` in the environment. Nothing is asked of anybody.
+fn opened_with(address: &str, variables: &[(&str, &str)]) -> Result<BlobStore, BlobError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    BlobStore::open(&BlobPlace::parse(address, Path::new("")).unwrap(), variables)
+}
+
+#[tokio::test]
+async fn other_vendors_stores_are_opened_with_what_their_tools_take() {
+    opened_with("gs://bucket/prefix", &[("GOOGLE_SKIP_SIGNATURE", "true")]).unwrap();
+    let missing = [("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file.json")];
+    let missing = opened_with("gs://bucket/prefix", &missing).unwrap_err().to_string();
+    assert!(missing.contains("gs://bucket/prefix") && missing.contains("file.json"), "{missing}");
+
+    for names in
+        [["AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY"], ["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"]]
+    {
+        let blobs = opened_with("az://container/prefix", &[(names[0], "theirs"), (names[1], "c2VjcmV0")]).unwrap();
+        let said = HandOut { content_type: "image/png", disposition: Some("inline"), has_to_say_so: false };
+        let address = blobs.address(&content(), Duration::from_secs(60), said).await.unwrap().expect("it can sign");
+        assert_eq!(address.host_str(), Some("theirs.blob.core.windows.net"));
+        assert!(address.path().starts_with("/container/prefix/jobs/") && address.query().unwrap().contains("sig="));
+        let named = HandOut { has_to_say_so: true, ..said };
+        assert_eq!(blobs.address(&content(), Duration::from_secs(60), named).await.unwrap(), None);
+    }
+    let nobody = opened_with("az://container", &[]).unwrap_err().to_string();
+    assert!(nobody.contains("az://container") && nobody.contains("ccount"), "{nobody}");
+}
+
+#[test]
+fn a_file_of_authorities_that_cannot_be_read_is_told_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("wrong.pem"));
+    std::fs::write(&empty, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    for file in [missing, empty] {
+        let file = file.to_str().unwrap();
+        let refused = opened_with("s3://bucket", &[("AWS_CA_BUNDLE", file)]).unwrap_err().to_string();
+        assert!(refused.contains(file), "{refused}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command},
 };
 
@@ -54,7 +54,7 @@ impl PgBouncer {
         Some(bouncer)
     }
 
-    async fn wait_until_it_answers(&self, folder: &PathBuf) {
+    async fn wait_until_it_answers(&self, folder: &Path) {
         let options: PgConnectOptions = self.url("postgres").parse().unwrap();
         let answers = async {
             while options.connect().await.map(|connection: PgConnection| drop(connection)).is_err() {
