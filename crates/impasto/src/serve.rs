@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use impasto_jobs::{BlobStore, FirstLook, JobStore, LeaseWatch, Sweeper, Swept, no_longer_a_copy};
+use impasto_jobs::{BlobStore, FirstLook, JobStore, LeaseWatch, StoreError, Sweeper, Swept, no_longer_a_copy};
 use impasto_metrics::Metrics;
 use impasto_recipe::Precision;
 use impasto_server::{Exposition, Service, run_metrics};
@@ -26,6 +26,9 @@ const FROM_UPLOAD_TO_JOB: u64 = 600;
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 /// What a store elsewhere may take to answer before the service starts without.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
+/// From one try to reach the job database to the next; it doubles up to the second.
+const AWAY: Duration = Duration::from_secs(1);
+const LONGEST_AWAY: Duration = Duration::from_secs(15);
 /// From one sweep to the next.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -43,7 +46,8 @@ async fn serve(arguments: &ServeArguments, configuration: Configuration) -> anyh
     let Signals { shutdown, at_once } = Signals::listen()?;
     let own = Own::default();
     own.reap_others();
-    let (jobs, blobs) = open_stores(&configuration).await?;
+    let Some(opened) = shutdown.run_until_cancelled(open_stores(&configuration)).await else { return Ok(()) };
+    let (jobs, blobs) = opened?;
     look_at(&blobs, &configuration).await?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION"))?;
     let supervisor = match arguments.role {
@@ -116,9 +120,9 @@ async fn all_ended(parts: &mut JoinSet<anyhow::Result<()>>, shutdown: &Cancellat
     outcome
 }
 
-/// Opens the job store and the blob store, making their folder.
+/// Opens the job store and the blob store, making their folder; waits for a job store that is away.
 pub async fn open_stores(configuration: &Configuration) -> anyhow::Result<(Arc<dyn JobStore>, BlobStore)> {
-    let jobs = open_jobs(configuration).await?;
+    let jobs = wait_for_jobs(configuration).await?;
     if !configuration.store.job_place().is_shared() {
         no_longer_a_copy(&configuration.store.data)?;
     }
@@ -145,6 +149,20 @@ async fn look_at(blobs: &BlobStore, configuration: &Configuration) -> anyhow::Re
         Err(_) => tracing::warn!("{place} has not answered within {} seconds", FIRST_LOOK.as_secs()),
     }
     Ok(())
+}
+
+/// Opens the job store, for which a process of a fleet waits: all of them start anew after the whole site was without power, and in
+/// no order.
+async fn wait_for_jobs(configuration: &Configuration) -> anyhow::Result<Arc<dyn JobStore>> {
+    let mut pause = AWAY;
+    loop {
+        let opened = open_jobs(configuration).await;
+        let away = opened.as_ref().err().and_then(|error| error.downcast_ref::<StoreError>());
+        let Some(error @ StoreError::Away { .. }) = away else { return opened };
+        tracing::warn!("{error}; trying again in {} s", pause.as_secs());
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_AWAY);
+    }
 }
 
 /// Opens the job store, making its folder.

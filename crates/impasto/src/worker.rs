@@ -89,7 +89,8 @@ async fn work(
             tokio::spawn(run_metrics(listener, Exposition::of_workers(metrics), signals.shutdown.clone()));
         }
     }
-    let (jobs, blobs) = open_stores(configuration).await?;
+    let Some(opened) = signals.shutdown.run_until_cancelled(open_stores(configuration)).await else { return Ok(()) };
+    let (jobs, blobs) = opened?;
     let name = arguments.name.clone().map_or_else(|| WorkerName::unique(&device.to_string()), WorkerName);
     let locks = configuration.store.worker_locks();
     let _lock = locks.hold(&name).inspect_err(|error| tracing::warn!(%error, "the worker's lock cannot be held"));

@@ -62,7 +62,16 @@ async fn main() {
     }
     let server = Server { postmaster };
     each_alone(&stores, &server).await;
-    fleet(&stores, &server).await;
+    println!("\n{WORKERS} workers for {} s{:>28} {:>9}", FLEET_FOR.as_secs(), "workers alone", "all");
+    let (workers, all) = (fleet(&stores, &server, false).await, fleet(&stores, &server, true).await);
+    for (name, of) in [
+        ("jobs a second", (|seen: &Seen| seen.jobs) as fn(&Seen) -> f64),
+        ("progress entries a second", |seen| seen.entries),
+        ("slowest operation, ms", |seen| seen.slowest),
+        ("server's processes, of a core", |seen| seen.cores),
+    ] {
+        println!("{name:<30} {:>16.2} {:>9.2}", of(&workers), of(&all));
+    }
 }
 
 /// Each operation as often as it can be done.
@@ -134,24 +143,43 @@ where
     println!("{name:<22} {:>9.0} {:>16.2}", done as f64 / elapsed, 1000.0 * used / done as f64);
 }
 
-/// A thousand workers at their own pace, who always have a job, and the replicas that watch them.
-async fn fleet(stores: &[Store], server: &Server) {
+/// What was seen of a fleet.
+struct Seen {
+    jobs: f64,
+    entries: f64,
+    slowest: f64,
+    cores: f64,
+}
+
+/// A thousand workers at their own pace, who always have a job: they claim, renew, look, report and finish. With `all` they save
+/// checkpoints too, jobs are submitted for them as fast as they are done, and replicas of the API watch.
+async fn fleet(stores: &[Store], server: &Server, all: bool) -> Seen {
     let counts = Arc::new(Counts::default());
+    if !all {
+        // As many as will be done.
+        let jobs = WORKERS * (2 + ((JOB + FLEET_FOR).as_secs() / JOB.as_secs()) as usize);
+        for store in stores {
+            for _ in 0..jobs / stores.len() {
+                submit(store).await;
+            }
+        }
+    }
     let mut tasks = JoinSet::new();
     for number in 0..WORKERS {
         let (store, counts) = (stores[number % stores.len()].clone(), counts.clone());
         tasks.spawn(async move {
             // They do not all begin at once.
-            tokio::time::sleep(JOB * number as u32 / WORKERS as u32 / 2).await;
+            tokio::time::sleep(JOB * number as u32 / WORKERS as u32).await;
             loop {
-                submit(&store).await;
-                work(&store, &counts).await;
+                if all {
+                    submit(&store).await;
+                }
+                work(&store, &counts, all).await;
             }
         });
     }
-    for number in 0..REPLICAS {
-        let store = stores[number % stores.len()].clone();
-        tasks.spawn(watch(store));
+    for number in 0..if all { REPLICAS } else { 0 } {
+        tasks.spawn(watch(stores[number % stores.len()].clone()));
     }
     tokio::time::sleep(JOB).await;
     counts.take();
@@ -159,16 +187,16 @@ async fn fleet(stores: &[Store], server: &Server) {
     tokio::time::sleep(FLEET_FOR).await;
     let (elapsed, used) = (began.elapsed().as_secs_f64(), server.seconds() - used);
     let (jobs, entries, slowest) = counts.take();
-    println!("\n{WORKERS} workers and {REPLICAS} replicas for {elapsed:.0} s");
-    println!("jobs a second          {:>8.1}", jobs as f64 / elapsed);
-    println!("progress entries       {:>8.1} a second", entries as f64 / elapsed);
-    println!("slowest operation      {:>8.0} ms", slowest as f64);
-    println!("the server's processes {:>8.2} of a core", used / elapsed);
-    tasks.abort_all();
+    Seen {
+        jobs: jobs as f64 / elapsed,
+        entries: entries as f64 / elapsed,
+        slowest: slowest as f64,
+        cores: used / elapsed,
+    }
 }
 
 /// Sees one job through.
-async fn work(store: &Store, counts: &Counts) {
+async fn work(store: &Store, counts: &Counts, all: bool) {
     let Some(claim) = counts.timed(claim(store)).await else { return };
     let key = claim.key;
     counts.timed(store.begin(&key, &fingerprint())).await.expect("it begins");
@@ -183,12 +211,12 @@ async fn work(store: &Store, counts: &Counts) {
                 counts.timed(store.record_progress(&key, &entry(epoch))).await.expect("it is taken");
                 counts.entries.fetch_add(1, Ordering::Relaxed);
             }
-            _ = checkpoints.tick() => {
+            _ = checkpoints.tick(), if all => {
                 let blobs = (BlobKey::checkpoint(&key, epoch.into()), BlobKey::preview(&key, epoch.into()));
                 drop(counts.timed(store.save_checkpoint(&key, &blobs.0, &blobs.1)).await.expect("it is saved"));
             }
-            _ = renewals.tick() => drop(counts.timed(store.renew(&key)).await.expect("it stands")),
-            _ = standings.tick() => drop(counts.timed(store.standing(&key)).await.expect("it stands")),
+            _ = renewals.tick() => { _ = counts.timed(store.renew(&key)).await.expect("it stands"); }
+            _ = standings.tick() => { _ = counts.timed(store.standing(&key)).await.expect("it stands"); }
         }
     }
     let (result, result_16) = (BlobKey::result(&key), BlobKey::result_16(&key));

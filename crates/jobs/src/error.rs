@@ -15,6 +15,14 @@ pub enum StoreError {
         /// What the database said.
         cause: Box<dyn Error + Send + Sync>,
     },
+    /// It cannot be reached now; it may be later, with nothing done.
+    #[error("the job database {place} cannot be reached: {cause}")]
+    Away {
+        /// Its address without the password.
+        place: String,
+        /// What the database or the network said.
+        cause: Box<dyn Error + Send + Sync>,
+    },
     /// A statement failed; nothing of the operation was written.
     #[error("the job database failed: {0}")]
     Failed(Box<dyn Error + Send + Sync>),

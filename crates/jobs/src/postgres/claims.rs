@@ -10,7 +10,7 @@ use super::{Postgres, ending::end, in_time, queue::next_in_line, rows::json, ses
 use crate::{
     BlobKey, Claim, ClaimError, ClaimKey, Claims, Event, JobError, Standing, StoreError, WorkerName,
     ending::{Ending, JobRow},
-    rows::{self, milliseconds},
+    rows::{self, milliseconds, optional_blob},
 };
 
 /// A job that is a claim's, and the transaction in which that is sure.
@@ -71,13 +71,18 @@ impl Claims for Postgres {
 
     async fn begin(&self, claim: &ClaimKey, fingerprint: &Fingerprint) -> Result<(), ClaimError> {
         in_time(async {
-            let mut held = self.hold(claim).await?;
-            sqlx::query("UPDATE jobs SET fingerprint = coalesce(fingerprint, $2) WHERE number = $1")
-                .bind(held.job.number)
+            let mut session = self.single().await?;
+            let statement = "
+                UPDATE jobs SET fingerprint = coalesce(fingerprint, $3)
+                WHERE id = $1 AND attempt = $2 AND status = 'running'";
+            let begun = sqlx::query(statement)
+                .bind(Text(claim.job))
+                .bind(i64::from(claim.attempt.0))
                 .bind(json(fingerprint)?)
-                .execute(&mut *held.session)
+                .execute(&mut *session)
                 .await?;
-            Ok(held.session.commit().await?)
+            session.done();
+            if begun.rows_affected() == 0 { Err(ClaimError::Lost) } else { Ok(()) }
         })
         .await
     }
@@ -147,17 +152,26 @@ impl Claims for Postgres {
         preview: &BlobKey,
     ) -> Result<Vec<BlobKey>, ClaimError> {
         in_time(async {
-            let mut held = self.hold(claim).await?;
+            let mut session = self.single().await?;
             let statement = "
-                UPDATE jobs SET checkpoint = $2, preview = $3, previews = previews + 1, crashes = 0 WHERE number = $1";
-            sqlx::query(statement)
-                .bind(held.job.number)
+                WITH held AS (
+                    SELECT number, checkpoint, preview FROM jobs
+                    WHERE id = $1 AND attempt = $2 AND status = 'running'
+                    FOR UPDATE
+                )
+                UPDATE jobs SET checkpoint = $3, preview = $4, previews = previews + 1, crashes = 0
+                FROM held WHERE jobs.number = held.number
+                RETURNING held.checkpoint, held.preview";
+            let before = sqlx::query(statement)
+                .bind(Text(claim.job))
+                .bind(i64::from(claim.attempt.0))
                 .bind(checkpoint.as_str())
                 .bind(preview.as_str())
-                .execute(&mut *held.session)
+                .fetch_optional(&mut *session)
                 .await?;
-            held.session.commit().await?;
-            let before = [held.job.checkpoint, held.job.preview];
+            session.done();
+            let before = before.ok_or(ClaimError::Lost)?;
+            let before = [optional_blob(&before, "checkpoint")?, optional_blob(&before, "preview")?];
             Ok(before.into_iter().flatten().filter(|blob| blob != checkpoint && blob != preview).collect())
         })
         .await
@@ -202,7 +216,7 @@ impl Postgres {
             "number = (
                 SELECT number FROM jobs WHERE status = 'queued' ORDER BY priority DESC, turn, number LIMIT 1
                 FOR UPDATE SKIP LOCKED
-            ) AND (start_by IS NULL OR started_at IS NOT NULL OR start_by > milliseconds_now())"
+            ) AND (start_by IS NULL OR started_at IS NOT NULL OR start_by > (SELECT milliseconds_now()))"
         );
         let row =
             sqlx::query(statement).bind(&worker.0).bind(milliseconds(lease)).fetch_optional(&mut *session).await?;

@@ -53,7 +53,7 @@ impl Outbox for Postgres {
             let mut session = self.write().await?;
             let select = "
                 SELECT deliveries.id FROM deliveries JOIN jobs ON jobs.number = deliveries.job
-                WHERE next_try_at <= milliseconds_now()
+                WHERE next_try_at <= (SELECT milliseconds_now())
                 -- Of each client the first, then of each the second: one whose thousand webhooks are slow holds up no other.
                 ORDER BY row_number() OVER (PARTITION BY jobs.client ORDER BY next_try_at, deliveries.id), next_try_at
                 LIMIT $1";
@@ -62,7 +62,7 @@ impl Outbox for Postgres {
             let take = "
                 UPDATE deliveries SET next_try_at = milliseconds_now() + $2
                 FROM jobs
-                WHERE deliveries.id = ANY($1) AND next_try_at <= milliseconds_now() AND jobs.number = deliveries.job
+                WHERE deliveries.id = ANY($1) AND next_try_at <= (SELECT milliseconds_now()) AND jobs.number = deliveries.job
                 RETURNING deliveries.id, jobs.id AS job, jobs.client, url, body, tries, deliveries.created_at";
             let lease = milliseconds(lease).min(i64::MAX / 4);
             let taken = sqlx::query(take).bind(&ids).bind(lease).fetch_all(&mut *session).await?;
@@ -81,20 +81,20 @@ impl Outbox for Postgres {
             TryOutcome::Failed { status, error, retry_in } => (false, *status, Some(error.as_str()), *retry_in),
         };
         in_time(async {
-            let mut session = self.single().await?;
+            let mut session = self.write().await?;
+            // The job is locked before its message, as by whoever deletes it.
+            let raise =
+                "UPDATE jobs SET revision = revision + 1 WHERE number = (SELECT job FROM deliveries WHERE id = $1)";
+            sqlx::query(raise).bind(id).execute(&mut *session).await?;
             // One that was delivered stays so, whatever a slower try of it says later.
             let statement = "
-                WITH told AS (
-                    UPDATE deliveries SET
-                        tries = tries + 1,
-                        next_try_at = milliseconds_now() + $2,
-                        delivered_at = CASE WHEN $3 THEN milliseconds_now() END,
-                        last_status = $4,
-                        last_error = $5
-                    WHERE id = $1 AND delivered_at IS NULL
-                    RETURNING job
-                )
-                UPDATE jobs SET revision = revision + 1 FROM told WHERE number = told.job";
+                UPDATE deliveries SET
+                    tries = tries + 1,
+                    next_try_at = milliseconds_now() + $2,
+                    delivered_at = CASE WHEN $3 THEN milliseconds_now() END,
+                    last_status = $4,
+                    last_error = $5
+                WHERE id = $1 AND delivered_at IS NULL";
             sqlx::query(statement)
                 .bind(id)
                 .bind(retry_in.map(|retry_in| milliseconds(retry_in).min(i64::MAX / 4)))
@@ -104,8 +104,7 @@ impl Outbox for Postgres {
                 .bind(error.map(|error| error.replace('\0', "")))
                 .execute(&mut *session)
                 .await?;
-            session.done();
-            Ok(())
+            Ok(session.commit().await?)
         })
         .await
     }
@@ -114,7 +113,7 @@ impl Outbox for Postgres {
 impl Postgres {
     async fn is_any_due(&self) -> Result<bool, sqlx::Error> {
         let mut session = self.single().await?;
-        let select = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE next_try_at <= milliseconds_now())";
+        let select = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE next_try_at <= (SELECT milliseconds_now()))";
         let is_any_due = sqlx::query_scalar(select).fetch_one(&mut *session).await?;
         session.done();
         Ok(is_any_due)

@@ -101,7 +101,9 @@ impl Keys for Postgres {
     async fn begin_session(&self, hash: &str, key: &KeyId, expires_at: Timestamp) -> Result<(), StoreError> {
         in_time(async {
             let mut session = self.write().await?;
-            sqlx::query("DELETE FROM sessions WHERE expires_at <= milliseconds_now()").execute(&mut *session).await?;
+            sqlx::query("DELETE FROM sessions WHERE expires_at <= (SELECT milliseconds_now())")
+                .execute(&mut *session)
+                .await?;
             sqlx::query("INSERT INTO sessions (hash, key, expires_at) VALUES ($1, $2, $3)")
                 .bind(hash)
                 .bind(Text(key))
@@ -123,7 +125,7 @@ impl Keys for Postgres {
     async fn session_key(&self, hash: &str) -> Result<Option<ApiKey>, StoreError> {
         let statement = "
             SELECT keys.* FROM sessions JOIN keys ON keys.id = sessions.key
-            WHERE sessions.hash = $1 AND sessions.expires_at > milliseconds_now() AND keys.revoked_at IS NULL";
+            WHERE sessions.hash = $1 AND sessions.expires_at > (SELECT milliseconds_now()) AND keys.revoked_at IS NULL";
         in_time(async {
             let mut session = self.single().await?;
             let row = sqlx::query(statement).bind(hash).fetch_optional(&mut *session).await?;

@@ -2,7 +2,7 @@
 //!
 //! Word of a change is sent in the transaction that makes it. It is a help and no more: whoever needs to know looks now and then.
 
-use std::time::Duration;
+use std::{convert::Infallible, io, time::Duration};
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
 use tokio::time::{sleep, timeout};
@@ -17,52 +17,76 @@ pub(super) const OF_QUEUE: &str = "queue";
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// From one try to connect to the next.
+/// How long it may take to begin.
+const BEGIN: Duration = Duration::from_secs(30);
+/// From one try to connect to the next; it doubles up to the second.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// To the next look whether a pooler still stands between: each look costs it a connection.
+const PAUSE_FOR_POOLER: Duration = Duration::from_secs(600);
 
 /// Hands on what is told at `options`, for ever.
 pub(super) async fn listen(options: PgConnectOptions, newsroom: Newsroom) {
-    let mut told_why = false;
+    let mut pause = PAUSE;
     loop {
-        let Err(error) = hear(&options, &newsroom, &mut told_why).await;
-        newsroom.is_told(false);
-        if !told_why {
+        let begun = timeout(BEGIN, begin(&options)).await.unwrap_or_else(|_| Err(silent()));
+        let ended = match begun {
+            Ok(Some(listener)) => {
+                if pause > PAUSE {
+                    tracing::info!("word of changes comes from {} again", place(&options));
+                }
+                pause = PAUSE;
+                newsroom.is_told(true);
+                // What was told before this one listened, it has not heard.
+                newsroom.tell(Change::Anything);
+                let Err(error) = hear(listener, &newsroom).await;
+                newsroom.is_told(false);
+                error.to_string()
+            }
+            Ok(None) => {
+                pause = PAUSE_FOR_POOLER;
+                "a pooler stands between, which passes none on: name the database's own address (store.listen)"
+                    .to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        if pause == PAUSE || pause == PAUSE_FOR_POOLER {
             let place = place(&options);
-            tracing::warn!(%error, "no word of changes comes from {place}: jobs are looked for every so often");
-            told_why = true;
+            tracing::warn!("no word of changes comes from {place}, jobs are looked for every so often: {ended}");
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
 
-async fn hear(
-    options: &PgConnectOptions,
-    newsroom: &Newsroom,
-    told_why: &mut bool,
-) -> Result<std::convert::Infallible, sqlx::Error> {
+/// Somebody who listens; `None` where a pooler stands between.
+async fn begin(options: &PgConnectOptions) -> Result<Option<PgListener>, sqlx::Error> {
     if Pooling::of(options).await? != Pooling::None {
-        let why = "a pooler stands between, which swallows them: name the database's own address (store.listen)";
-        return Err(sqlx::Error::Configuration(why.into()));
+        return Ok(None);
     }
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
-    newsroom.is_told(true);
-    // What was told before this one listened, it has not heard.
-    newsroom.tell(Change::Anything);
-    *told_why = false;
+    Ok(Some(listener))
+}
+
+async fn hear(mut listener: PgListener, newsroom: &Newsroom) -> Result<Infallible, sqlx::Error> {
     loop {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(heard) => match heard? {
                 Some(notification) => newsroom.tell(read(&notification)),
-                None => return Err(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())),
+                None => return Err(sqlx::Error::Io(io::ErrorKind::ConnectionReset.into())),
             },
             Err(_) => {
                 let lives = timeout(PATIENCE, sqlx::raw_sql("SELECT 1").execute(&mut listener)).await;
-                lives.map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
+                lives.map_err(|_| silent())??;
             }
         }
     }
+}
+
+fn silent() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))
 }
 
 fn read(notification: &PgNotification) -> Change {

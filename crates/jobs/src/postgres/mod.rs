@@ -11,6 +11,7 @@ mod jobs;
 mod keys;
 mod listen;
 mod open;
+mod pool;
 mod pooling;
 mod queue;
 mod retention;
@@ -24,8 +25,9 @@ mod usage;
 use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use pool::Pool;
 use session::Session;
-use sqlx::PgPool;
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{JobStore, News, StoreError, store::Newsroom};
@@ -39,7 +41,9 @@ const CHANNEL: &str = "impasto";
 /// The connections to the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Postgres {
-    pool: PgPool,
+    pool: Pool,
+    /// Submissions that may wait for their turn with a connection of this process: those that wait for a lock must not take them all.
+    submitting: Arc<Semaphore>,
     news: Newsroom,
     /// Ends with the last that has the store open.
     _listening: Arc<AbortOnDropHandle<()>>,

@@ -5,11 +5,16 @@
 
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{time::timeout, try_join};
+
+use super::pool::connect;
 
 /// How long an answer may take. A pooler that has no second connection to give lets one wait.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks at who serves a connection, while others come and go.
+const LOOKS: usize = 5;
 
 /// What a connection leads through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,7 @@ impl Pooling {
     /// Finds out: while a second connection is in the middle of a transaction, the first one is still served by the same process
     /// of the database's if it has one to itself.
     pub async fn of(options: &PgConnectOptions) -> Result<Self, sqlx::Error> {
-        let (mut first, mut second) = (options.connect().await?, options.connect().await?);
+        let (mut first, mut second) = try_join!(connect(options), connect(options))?;
         let pooling = match look(&mut first, &mut second).await {
             // There is no such statement, or one of this name is somebody else's.
             Err(error) if is_of_statements(&error) => Ok(Self::LosesStatements),
@@ -49,8 +54,12 @@ async fn look(first: &mut PgConnection, second: &mut PgConnection) -> Result<Poo
     let before = process_of(first).await?;
     sqlx::raw_sql("BEGIN").execute(&mut *second).await?;
     let other = process_of(second).await?;
-    let Ok(after) = timeout(PATIENCE, process_of(first)).await else { return Ok(Pooling::LosesStatements) };
-    let is_pooled = before != after? || before == other;
+    let mut is_pooled = before == other;
+    for _ in 0..LOOKS {
+        let Ok(now) = timeout(PATIENCE, process_of(first)).await else { return Ok(Pooling::LosesStatements) };
+        is_pooled |= before != now?;
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut *second).await?;
     Ok(if is_pooled { Pooling::KeepsStatements } else { Pooling::None })
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, postgres::PgRow};
 
-use super::time::expire;
+use super::time::{AT_ONCE, expire};
 use crate::{
     Status, Terms,
     ending::JobRow,
@@ -16,12 +16,13 @@ use crate::{
 };
 
 /// The job that is to be claimed next, of those that nobody else is about to change. Those ahead of it that no worker has begun in
-/// time fail.
+/// time fail; `None` also after many of those, for the next look to go on.
 pub(super) async fn next_in_line(connection: &mut PgConnection) -> Result<Option<JobRow>, sqlx::Error> {
     let statement = "
         SELECT *, milliseconds_now() AS now FROM jobs WHERE status = 'queued' ORDER BY priority DESC, turn, number LIMIT 1
         FOR UPDATE SKIP LOCKED";
-    while let Some(row) = sqlx::query(statement).fetch_optional(&mut *connection).await? {
+    for _ in 0..AT_ONCE {
+        let Some(row) = sqlx::query(statement).fetch_optional(&mut *connection).await? else { break };
         let job = JobRow::read(&row)?;
         if !expire(connection, &job, row.integer("now")?).await? {
             return Ok(Some(job));

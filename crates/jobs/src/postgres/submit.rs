@@ -24,6 +24,7 @@ impl Submissions for Postgres {
         in_time(async {
             // The lock is taken before anything is looked at: of two equal requests to two replicas, the later one has to see the
             // job of the earlier one.
+            let _turn = self.submitting.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
             let mut session = Session::submit(&self.pool).await?;
             let outcome = take_in(&mut session, job, limits).await;
             match outcome {

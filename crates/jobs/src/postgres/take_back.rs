@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::types::Text;
 
-use super::{Postgres, Session, ending::end, in_time};
+use super::{Postgres, ending::end, in_time, session::Session};
 use crate::{Blame, Lease, Leases, StoreError, WorkerName, ending::JobRow, rows};
 
 #[async_trait]

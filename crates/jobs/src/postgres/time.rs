@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-use super::{Postgres, ending::end, idempotency::KEPT_FOR, in_time};
+use super::{Postgres, ending::end, idempotency::KEPT_FOR, in_time, usage::MILLISECONDS_A_DAY};
 use crate::{Event, StoreError, Upkeep, ending::JobRow, rows::Columns};
 
 /// Jobs that fail in one transaction: others get to write between two.
-const AT_ONCE: i64 = 100;
+pub(super) const AT_ONCE: i64 = 100;
 
 #[async_trait]
 impl Upkeep for Postgres {
@@ -25,15 +25,15 @@ impl Upkeep for Postgres {
     }
 
     async fn forget_what_is_past(&self) -> Result<(), StoreError> {
-        for statement in [
-            "DELETE FROM idempotency_keys WHERE created_at <= milliseconds_now() - $1",
-            "DELETE FROM sessions WHERE expires_at <= milliseconds_now() - 0 * $1",
-            "DELETE FROM uploaded WHERE day < milliseconds_now() / $1",
-            "DELETE FROM turns WHERE full_at < milliseconds_now() - $1",
+        for (statement, milliseconds) in [
+            ("DELETE FROM idempotency_keys WHERE created_at <= (SELECT milliseconds_now()) - $1", KEPT_FOR),
+            ("DELETE FROM sessions WHERE expires_at <= (SELECT milliseconds_now()) - $1", 0),
+            ("DELETE FROM uploaded WHERE day < (SELECT milliseconds_now()) / $1", MILLISECONDS_A_DAY),
+            ("DELETE FROM turns WHERE full_at < (SELECT milliseconds_now()) - $1", 0),
         ] {
             in_time(async {
                 let mut session = self.single().await?;
-                sqlx::query(statement).bind(KEPT_FOR).execute(&mut *session).await?;
+                sqlx::query(statement).bind(milliseconds).execute(&mut *session).await?;
                 session.done();
                 Ok::<_, StoreError>(())
             })
@@ -48,7 +48,7 @@ impl Postgres {
         let mut session = self.single().await?;
         let select = "
             SELECT EXISTS (
-                SELECT 1 FROM jobs WHERE status = 'queued' AND started_at IS NULL AND start_by <= milliseconds_now()
+                SELECT 1 FROM jobs WHERE status = 'queued' AND started_at IS NULL AND start_by <= (SELECT milliseconds_now())
             )";
         let is_any = sqlx::query_scalar(select).fetch_one(&mut *session).await?;
         session.done();
@@ -59,7 +59,7 @@ impl Postgres {
         let mut session = self.write().await?;
         let statement = "
             SELECT *, milliseconds_now() AS now FROM jobs
-            WHERE status = 'queued' AND started_at IS NULL AND start_by <= milliseconds_now()
+            WHERE status = 'queued' AND started_at IS NULL AND start_by <= (SELECT milliseconds_now())
             ORDER BY start_by LIMIT $1
             FOR UPDATE SKIP LOCKED";
         let mut failed = 0;

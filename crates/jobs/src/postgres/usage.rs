@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::{Postgres, in_time};
 use crate::{Client, StoreError, Turn, Usage};
 
-const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
+pub(super) const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 const MILLISECONDS_A_MINUTE: f64 = 60_000.0;
 
 /// What sums of fractions of milliseconds may be wrong by.
