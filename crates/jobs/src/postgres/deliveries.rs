@@ -83,8 +83,9 @@ impl Outbox for Postgres {
         in_time(async {
             let mut session = self.write().await?;
             // The job is locked before its message, as by whoever deletes it.
-            let raise =
-                "UPDATE jobs SET revision = revision + 1 WHERE number = (SELECT job FROM deliveries WHERE id = $1)";
+            let raise = "
+                UPDATE jobs SET revision = revision + 1
+                WHERE number = (SELECT job FROM deliveries WHERE id = $1 AND delivered_at IS NULL)";
             sqlx::query(raise).bind(id).execute(&mut *session).await?;
             // One that was delivered stays so, whatever a slower try of it says later.
             let statement = "

@@ -121,8 +121,9 @@ async fn prepare(options: &PgConnectOptions) -> Result<(), Refusal> {
 /// Runs the migrations that are missing, in one transaction and one process at a time.
 async fn migrate(connection: &mut PgConnection) -> Result<(), Refusal> {
     let mut transaction = in_time(connection.begin()).await?;
-    let version = sqlx::query_scalar("SELECT current_setting('server_version_num')::int / 10000");
-    let version: i32 = in_time(version.fetch_one(&mut *transaction)).await?;
+    let version = sqlx::query_scalar("SHOW server_version_num").fetch_one(&mut *transaction);
+    let version: String = in_time(version).await?;
+    let version = version.parse::<i32>().map_err(|_| Refusal::of(format!("it is of the version {version}")))? / 10_000;
     if version < OLDEST {
         return Err(Refusal::of(format!("it is PostgreSQL {version}, and impasto needs {OLDEST} or later")));
     }
