@@ -29,5 +29,7 @@ async fn renewals_and_progress_touch_no_index() {
     };
     let (all, in_place) = timeout(PATIENCE, counted).await.expect("the server counts");
     // The claim itself changes what indexes hold.
-    assert!(all - in_place <= 5, "{in_place} of {all} in place");
+    // With an index over what changes, none would be in place. Where another test's transaction is long, old versions stay, and a
+    // row now and then has to move to another page.
+    assert!(4 * in_place >= 3 * all, "{in_place} of {all} in place");
 }
