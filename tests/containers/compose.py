@@ -1,12 +1,13 @@
 """docker/compose.yaml and docker/compose.fleet.yaml, read and run."""
 
+import json
 import os
 import secrets
 import subprocess
 import time
 
 from client import Client
-from docker import HERE, ROOT, Failed, expect, run, until
+from docker import HERE, ROOT, Failed, epoch_of, expect, run, until, until_it_goes_on
 
 ONE_MACHINE = ROOT / "docker/compose.yaml"
 FLEET = ROOT / "docker/compose.fleet.yaml"
@@ -72,21 +73,26 @@ def try_one_machine(playground, image):
         endless = client.submit(stages="64x48:20000", report_every=1, optimiser="adam")
         until("the first losses", lambda: (client.job(endless).get("progress") or {}).get("losses"))
 
+        # Whoever is asked to end saves what he has, and that is no less.
+        saved = epoch_of(client.job(endless))
         project.run("stop", "impasto")
         code = run("docker", "inspect", "--format", "{{.State.ExitCode}}", project.container("impasto"))
         expect(f"`stop` ends it in good order ({code})", code == "0")
         project.run("up", "--detach", "--wait", "--no-build", "impasto")
+        client = Client(project.address("impasto", 8080), key)
+        until_it_goes_on(client, endless, past=saved, at_least=saved)
+        before = epoch_of(client.job(endless))
         run("docker", "kill", project.container("impasto"))
         project.run("up", "--detach", "--wait", "--no-build", "impasto")
         client = Client(project.address("impasto", 8080), key)
         status, _ = client.ask(f"/v1/jobs/{done}/result")
         expect("what was painted before a kill is there after it", status == 200)
-        until("the job's going on", lambda: client.job(endless)["status"] == "running")
+        until_it_goes_on(client, endless, past=before, at_least=saved)
         client.ask(f"/v1/jobs/{endless}/cancel", "POST")
 
 
 def try_fleet(playground, image):
-    """A key, a picture through the balancer, and a picture while one API after the other is stopped."""
+    """A key, a picture through the balancer, restarts that nobody notices, a killed worker, and Prometheus over all of it."""
     settings = secrets_of_a_fleet() | {"IMPASTO_PORT": "0", "PROMETHEUS_PORT": "0"}
     with Project(playground, FLEET, image, settings) as project:
         key = project.run("run", "--rm", "api", "keys", "create", "me").splitlines()[-1]
@@ -97,6 +103,7 @@ def try_fleet(playground, image):
         expect(f"the fleet paints ({status})", status == 200 and picture.startswith(b"\x89PNG"))
         restart_each_in_turn(project, client)
         kill_a_worker(project, client)
+        see_that_prometheus_sees_all(Client(project.address("prometheus", 9090)))
 
 
 def restart_each_in_turn(project, client):
@@ -116,14 +123,38 @@ def restart_each_in_turn(project, client):
 
 
 def kill_a_worker(project, client):
-    """Its job goes on at the other one."""
+    """Its job goes on at the other one. One of the two has it, and so one of the kills meets it."""
     job = client.submit(stages="64x48:20000", report_every=1, optimiser="adam")
     until("the first losses", lambda: (client.job(job).get("progress") or {}).get("losses"))
     for number in [1, 2]:
         container = project.container("worker", number)
-        before = client.job(job)["progress"]["epoch"]
         run("docker", "kill", container)
-        until("the job's going on", lambda: client.job(job)["progress"]["epoch"] > before)
+        # Only now: what it did until then is no sign of life.
+        until_it_goes_on(client, job, past=epoch_of(client.job(job)))
         run("docker", "start", container)
+    expect("another worker claimed the job of one that was killed", client.job(job)["attempt"] > 1)
     client.ask(f"/v1/jobs/{job}/cancel", "POST")
     print("ok: the job of a worker that was killed went on")
+
+
+def see_that_prometheus_sees_all(prometheus):
+    """Every API and worker is asked, and every rule was evaluated."""
+
+    def answer(path):
+        status, body = prometheus.ask(path)
+        return json.loads(body)["data"] if status == 200 else None
+
+    def all_are_asked():
+        targets = (answer("/api/v1/targets?state=active") or {}).get("activeTargets", [])
+        return len(targets) == 4 and all(target["health"] == "up" for target in targets)
+
+    def all_rules_hold():
+        groups = (answer("/api/v1/rules") or {}).get("groups", [])
+        rules = [rule for group in groups for rule in group["rules"]]
+        if broken := [rule["name"] for rule in rules if rule["health"] == "err"]:
+            raise Failed(f"Prometheus cannot evaluate {', '.join(broken)}")
+        return rules and all(rule["health"] == "ok" for rule in rules)
+
+    until("word from two APIs and two workers at Prometheus", all_are_asked)
+    until("the evaluation of every rule", all_rules_hold)
+    print("ok: Prometheus asks every API and worker, and evaluates every rule")

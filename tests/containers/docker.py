@@ -44,6 +44,25 @@ def until(what, ask, patience=PATIENCE):
     raise Failed(f"{what} did not come about within {patience} s")
 
 
+def until_it_goes_on(client, job, past, at_least=0):
+    """Waits until a job is computed past an epoch; fails where it began anew, or below an epoch that is known to be saved."""
+
+    def is_past():
+        told = client.job(job)
+        if told["status"].startswith("answered"):
+            return False
+        epoch = epoch_of(told)
+        if epoch < at_least or any("started over" in notice for notice in told["notices"]):
+            raise Failed(f"the job started over: epoch {epoch}, where {at_least} was saved; {told['notices']}")
+        return told["status"] == "running" and epoch > past
+
+    until(f"the job's epochs past {past}", is_past)
+
+
+def epoch_of(told):
+    return (told.get("progress") or {}).get("epoch") or 0
+
+
 class Playground:
     """Makes images, volumes and containers under one prefix, and takes all of them away again."""
 

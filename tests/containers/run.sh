@@ -10,5 +10,5 @@ if ! command -v debootstrap >/dev/null; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
 fi
 if [ ! -x "$tools/containers/bin/python" ]; then python3 -m venv "$tools/containers"; fi
-"$tools/containers/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+"$tools/containers/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 exec "$tools/containers/bin/python" "$here/run.py" "$@"

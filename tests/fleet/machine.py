@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -48,6 +49,14 @@ class Machine:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(120)
         assert status == 0, f"{self.name} ended with {status}"
+
+    def said(self) -> str:
+        return pathlib.Path(self.log.name).read_text(errors="replace")
+
+    def worker(self) -> str:
+        """The name that its worker claims by: the latest one's, if there were several."""
+        wait_for(f"a worker on {self.name}", lambda: "ready for jobs" in self.said())
+        return re.findall(r"ready for jobs worker=(\S+)", self.said())[-1]
 
     def run(self, *arguments: str) -> str:
         done = subprocess.run(self.command(*arguments), env={**os.environ, **self.environment}, cwd="/", check=True,

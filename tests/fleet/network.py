@@ -1,6 +1,7 @@
 """Machines with addresses of their own: network namespaces, joined by a bridge."""
 
 import subprocess
+import time
 
 HUB = "10.77.0.1"
 
@@ -39,9 +40,13 @@ class Network:
     def remove(self) -> None:
         for machine in ["hub", *self.addresses]:
             space = self.namespace(machine)
-            found = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True)
-            for process in found.stdout.split():
-                subprocess.run(["kill", "-9", process], capture_output=True)
+            # Again and again: some start others, and none is gone at once.
+            for _ in range(100):
+                found = subprocess.run(["ip", "netns", "pids", space], capture_output=True, text=True).stdout.split()
+                if not found:
+                    break
+                subprocess.run(["kill", "-9", *found], capture_output=True)
+                time.sleep(0.05)
             ip("netns", "delete", space, check=False)
 
     def inside(self, machine: str, command: list[str]) -> list[str]:

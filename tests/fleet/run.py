@@ -13,76 +13,27 @@ import http.client
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import uuid
+import traceback
 
-from client import Client, multipart
-from machine import Machine
-from network import HUB, Network
-from pictures import CONTENTS, STYLES, png
-from servers import Balancer, ObjectStore, Postgres, asked, wait_for
+from client import multipart
+from fleet import APIS, KINDS, WORKERS, Fleet, alone
+from limits import limits_hold_over_replicas
+from network import Network
+from pictures import STYLES, png
+from servers import wait_for
 
-APIS = ["api0", "api1"]
-WORKERS = ["worker0", "worker1", "worker2"]
-
-
-class Fleet:
-    def __init__(self, network: Network, folder: pathlib.Path, program: str, epochs: int) -> None:
-        self.network, self.folder, self.program, self.epochs = network, folder, program, epochs
-        self.postgres, self.objects = Postgres(folder), ObjectStore(folder)
-        self.environment = {
-            **self.objects.environment,
-            "IMPASTO__STORE__DATABASE": self.postgres.url,
-            "IMPASTO__STORE__BLOBS": "s3://impasto/fleet",
-            "IMPASTO__LIMITS__REQUESTS_A_MINUTE": "0",
-            "IMPASTO__LIMITS__MOST_QUEUED": "0",
-        }
-        self.machines = {name: self.machine(name, "api") for name in APIS} | \
-            {name: self.machine(name, "worker") for name in WORKERS}
-        self.key = self.new_key("fleet")
-        # All at once, into a database that has tables only since the key was made.
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            list(pool.map(Machine.start, self.machines.values()))
-        self.balancer = Balancer(folder, [network.addresses[name] for name in APIS])
-
-    def machine(self, name: str, role: str) -> Machine:
-        return Machine(self.network, name, self.folder, self.program, role, self.environment)
-
-    def new_key(self, name: str) -> str:
-        return self.machines["api0"].run("keys", "create", name)
-
-    def client(self, key: str = "", host: str = HUB) -> Client:
-        return Client(host, 8080, key or self.key)
-
-    def kind_of_job(self, number: int) -> tuple[dict[str, str], dict[str, bytes]]:
-        """One of six, each of which has one picture that is right."""
-        files = {"content": CONTENTS[number % 2], "style": STYLES[number % 3]}
-        return {"stages": f"64x64:{self.epochs}", "backbone": "vgg16"}, files
-
-
-KINDS = 6
-
-
-def alone(fleet: Fleet) -> list[bytes]:
-    """What one machine with a SQLite file and a folder makes of each kind of job."""
-    data = fleet.folder / "alone"
-    environment = {**os.environ, "IMPASTO__STORE__DATA": str(data), "IMPASTO__SERVER__ADDR": "127.0.0.1:8090",
-                   "IMPASTO__WORKERS__DEVICES": "cpu", "IMPASTO__WORKERS__THREADS": "1"}
-    with open(fleet.folder / "alone.log", "ab") as log:
-        service = subprocess.Popen([fleet.program, "serve"], env=environment, cwd="/", stdout=log, stderr=log)
-    try:
-        client = Client("127.0.0.1", 8090)
-        jobs = [client.submit(*fleet.kind_of_job(kind)) for kind in range(KINDS)]
-        for job in jobs:
-            assert client.poll_to_the_end(job)["status"] == "succeeded", job
-        return [client.insist("GET", f"/v1/jobs/{job}/result").body for job in jobs]
-    finally:
-        service.terminate()
-        service.wait(60)
+# Less than .ci/run gives it, so that there is time to tidy up and to show the logs.
+LONGEST = 800
+# For the next job to be done, whatever has failed.
+PATIENCE = 240
+# What a worker says whose job somebody else has.
+CLAIM_LOST = "the claim was lost"
 
 
 def nothing_is_lost(fleet: Fleet, right: list[bytes], jobs: int) -> None:
@@ -105,40 +56,38 @@ def nothing_is_lost(fleet: Fleet, right: list[bytes], jobs: int) -> None:
     def after(count: int, what: str) -> None:
         """Waits for so many more to be done, and says what happens then."""
         for _ in range(count):
+            until = time.monotonic() + PATIENCE
             while not done.acquire(timeout=1):
                 for each in seen:
                     if each.done():
                         each.result()
-                assert time.monotonic() - began < 900, f"nothing is done any more before: {what}"
+                assert time.monotonic() < until, f"nothing is done any more before: {what}"
         print(f"  {time.monotonic() - began:6.1f} s  {len(finished):3} done: {what}", flush=True)
 
     began = time.monotonic()
     step = jobs // 8
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        seen = [pool.submit(see_through, number) for number in range(jobs)]
-        after(step, "a replica is killed")
-        fleet.machines["api0"].kill()
-        after(step, "it is back; a worker is killed with its supervisor")
-        fleet.machines["api0"].start()
-        fleet.machines["worker0"].kill()
-        after(step, "it is back; another is cut off for longer than its lease")
-        fleet.machines["worker0"].start()
-        lapsed = "SELECT count(*) FROM jobs WHERE notices LIKE '%its lease ran out%'"
-        before = int(fleet.postgres.ask(lapsed))
-        fleet.network.cut("worker2")
-        wait_for("the end of a lease", lambda: int(fleet.postgres.ask(lapsed)) > before, 120)
-        fleet.network.mend("worker2")
-        after(step, "it is back; PostgreSQL crashes")
-        fleet.postgres.restart()
-        after(step, "it is back; the object store fails")
-        fleet.objects.fails.set()
-        wait_for("refused requests", lambda: fleet.objects.refused >= 5, 120)
-        fleet.objects.fails.clear()
-        after(step, "it is back; the other replica is killed")
-        fleet.machines["api1"].kill()
-        fleet.machines["api1"].start()
-        for each in seen:
-            each.result()
+    # Not `with` it: that would wait for all clients before it lets be seen what failed.
+    pool = concurrent.futures.ThreadPoolExecutor(jobs)
+    seen = [pool.submit(see_through, number) for number in range(jobs)]
+    after(step, "a replica is killed")
+    fleet.machines["api0"].kill()
+    after(step, "it is back; a worker is killed with its supervisor")
+    fleet.machines["api0"].start()
+    fleet.machines["worker0"].kill()
+    after(step, "it is back; another is cut off until somebody else has its job")
+    fleet.machines["worker0"].start()
+    a_worker_comes_back_too_late(fleet, "worker2")
+    after(step, "it is back; PostgreSQL crashes")
+    fleet.postgres.restart()
+    after(step, "it is back; the object store fails")
+    fleet.objects.fails.set()
+    wait_for("refused requests", lambda: fleet.objects.refused >= 5, 120)
+    fleet.objects.fails.clear()
+    after(step, "it is back; the other replica is killed")
+    fleet.machines["api1"].kill()
+    fleet.machines["api1"].start()
+    for each in seen:
+        each.result()
     counted = fleet.postgres.ask("SELECT count(*), count(*) FILTER (WHERE status = 'succeeded'), "
                                  "count(*) FILTER (WHERE attempt > 1), max(attempt) FROM jobs")
     lost, breaks = sum(each[3] for each in finished), sum(each[4] for each in finished)
@@ -150,9 +99,37 @@ def nothing_is_lost(fleet: Fleet, right: list[bytes], jobs: int) -> None:
     total, succeeded, _, most = map(int, counted.split("|"))
     assert total == succeeded == jobs, counted
     assert most <= 6, counted
+    assert lost > 0 and breaks > 0, "no client noticed anything: what failed did so beside them"
 
 
-def nobody_notices_a_rolling_restart(fleet: Fleet, environment: dict[str, str]) -> None:
+def a_worker_comes_back_too_late(fleet: Fleet, name: str) -> None:
+    """It is cut off in the middle of a job, somebody else claims the job, and it has to see that it holds it no more."""
+    machine = fleet.machines[name]
+    held = ""
+
+    def is_cut_off_with_a_job() -> bool:
+        nonlocal held
+        its_own = f"SELECT id, attempt FROM jobs WHERE worker = '{machine.worker()}'"
+        held = fleet.postgres.ask(its_own)
+        if not held:
+            return False
+        fleet.network.cut(name)
+        # Nothing comes from there any more: what it holds now stays as it is until its lease is over.
+        if fleet.postgres.ask(its_own) == held:
+            return True
+        fleet.network.mend(name)
+        return False
+
+    wait_for(f"a job of {name}", is_cut_off_with_a_job, 120)
+    job, attempt = held.split("|")
+    claimed_again = f"SELECT count(*) FROM jobs WHERE id = '{job}' AND attempt > {attempt}"
+    wait_for(f"another claim of the job of {name}", lambda: fleet.postgres.ask(claimed_again) == "1", 120)
+    before = machine.said().count(CLAIM_LOST)
+    fleet.network.mend(name)
+    wait_for(f"the loss of its claim in the log of {name}", lambda: machine.said().count(CLAIM_LOST) > before, 120)
+
+
+def nobody_notices_a_rolling_restart(fleet: Fleet) -> None:
     """All replicas are restarted one after the other, and no request fails: none is repeated here."""
     stop, asked_so_far, failures = threading.Event(), [], []
 
@@ -175,12 +152,13 @@ def nobody_notices_a_rolling_restart(fleet: Fleet, environment: dict[str, str]) 
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(ask, number) for number in range(4)]
-        for name in APIS:
-            fleet.machines[name].stop()
-            fleet.machines[name].environment.update(environment)
-            fleet.machines[name].start()
-            wait_for(f"{name} in the balancer", lambda: fleet.balancer.is_up(APIS.index(name)))
-        stop.set()
+        try:
+            for name in APIS:
+                fleet.machines[name].stop()
+                fleet.machines[name].start()
+                wait_for(f"{name} in the balancer", lambda: fleet.balancer.is_up(APIS.index(name)))
+        finally:
+            stop.set()
         for each in asking:
             each.result()
     print(f"  {time.monotonic() - began:6.1f} s  {len(asked_so_far)} requests, {len(failures)} failed")
@@ -188,93 +166,34 @@ def nobody_notices_a_rolling_restart(fleet: Fleet, environment: dict[str, str]) 
     assert len(asked_so_far) > 50
 
 
-def limits_hold_over_replicas(fleet: Fleet, limits: dict[str, str]) -> None:
-    for name in WORKERS:
-        fleet.machines[name].stop()
-    requests, queued, bytes_a_day = (int(limits[f"IMPASTO__LIMITS__{name}"])
-                                     for name in ("REQUESTS_A_MINUTE", "MOST_QUEUED", "BYTES_A_DAY"))
-
-    def all_at_once(count: int, ask) -> list[int]:
-        with concurrent.futures.ThreadPoolExecutor(count) as pool:
-            return sorted(pool.map(ask, range(count)))
-
-    # Requests.
-    often = fleet.client(fleet.new_key("often"))
+def inside(arguments: argparse.Namespace, network: Network, folder: pathlib.Path) -> None:
+    """What is run in the hub."""
     began = time.monotonic()
-    answered = all_at_once(3 * requests // 2, lambda _: often.once("GET", "/v1/jobs?limit=1").status)
-    back = int((time.monotonic() - began) * requests / 60) + 1
-    print(f"  of {len(answered)} requests where {requests} a minute are allowed, {answered.count(200)} were answered")
-    assert requests <= answered.count(200) <= requests + back and answered.count(429) == len(answered) - answered.count(200)
-
-    # Jobs in the queue.
-    many = fleet.client(fleet.new_key("many"))
-    kind, body = multipart({"stages": "16x16:1"}, {"content": CONTENTS[0], "style": STYLES[0]})
-    answered = all_at_once(3 * queued, lambda _: many.once("POST", "/v1/jobs", body, {"Content-Type": kind}).status)
-    print(f"  of {len(answered)} jobs where {queued} may wait, {answered.count(202)} were taken")
-    assert answered.count(202) == queued and answered.count(429) == 2 * queued
-
-    # Bytes a day, one replica after the other.
-    large = fleet.client(fleet.new_key("large"))
-    noise = png(200, 200, lambda x, y: ((x * 7919 + y * 104729) % 251, (x * y * 31) % 253, (x * 17 + y * y * 13) % 255))
-    kind, body = multipart({"stages": "16x16:1"}, {"content": noise, "style": noise})
-    taken = 0
-    while large.once("POST", "/v1/jobs", body, {"Content-Type": kind}).status == 202:
-        taken += 1
-    print(f"  of uploads of {2 * len(noise)} bytes where {bytes_a_day} a day are allowed, {taken} were taken")
-    assert taken < queued, "the queue was full before the day was"
-    assert (taken - 1) * 2 * len(noise) < bytes_a_day <= (taken + 1) * 2 * len(noise)
-
-    # One job for one key, whichever replica it comes to, and at once.
-    key = fleet.new_key("twice")
-    twice = [fleet.client(key, fleet.network.addresses[name]) for name in APIS]
-    kind, body = multipart({"stages": "16x16:1"}, {"content": CONTENTS[0], "style": STYLES[0]})
-    headers = {"Content-Type": kind, "Idempotency-Key": uuid.uuid4().hex}
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: twice[number % 2].once("POST", "/v1/jobs", body, headers), range(8)))
-    print(f"  eight requests with one Idempotency-Key: {sorted(answer.status for answer in answers)}")
-    assert len({answer.json()["id"] for answer in answers}) == 1
-    assert sorted(answer.status for answer in answers) == [200] * 7 + [202]
-
-    # A key that is revoked opens no replica.
-    fleet.machines["api0"].run("keys", "revoke", "twice")
-    for client in twice:
-        wait_for("the end of the key", lambda: client.once("GET", "/v1/jobs").status == 401, 10)
-    print("  a revoked key opens no replica any more")
+    fleet = Fleet(network, folder, os.path.abspath(arguments.program), arguments.epochs)
+    print(f"a fleet of {len(fleet.machines)} machines is up after {time.monotonic() - began:.1f} s", flush=True)
+    right = alone(fleet)
+    assert len(set(right)) == KINDS
+    print(f"{arguments.jobs} jobs, while everything fails once:", flush=True)
+    nothing_is_lost(fleet, right, arguments.jobs)
+    print("a rolling restart of all replicas:", flush=True)
+    nobody_notices_a_rolling_restart(fleet)
+    print("limits, over both replicas:", flush=True)
+    limits = {"IMPASTO__LIMITS__REQUESTS_A_MINUTE": "60", "IMPASTO__LIMITS__MOST_QUEUED": "10",
+              "IMPASTO__LIMITS__BYTES_A_DAY": "1000000"}
+    for name in APIS:
+        fleet.machines[name].environment.update(limits)
+        fleet.machines[name].kill()
+        fleet.machines[name].start()
+    for number in range(len(APIS)):
+        wait_for("both replicas in the balancer", lambda: fleet.balancer.is_up(number))
+    limits_hold_over_replicas(fleet, limits)
 
 
-def inside(arguments: argparse.Namespace, network: Network) -> None:
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="impasto-fleet-"))
-    folder.chmod(0o755)
-    passed = False
-    try:
-        began = time.monotonic()
-        fleet = Fleet(network, folder, os.path.abspath(arguments.program), arguments.epochs)
-        print(f"a fleet of {len(fleet.machines)} machines is up after {time.monotonic() - began:.1f} s", flush=True)
-        right = alone(fleet)
-        assert len(set(right)) == KINDS
-        print(f"{arguments.jobs} jobs, while everything fails once:", flush=True)
-        nothing_is_lost(fleet, right, arguments.jobs)
-        limits = {"IMPASTO__LIMITS__REQUESTS_A_MINUTE": "60", "IMPASTO__LIMITS__MOST_QUEUED": "10",
-                  "IMPASTO__LIMITS__BYTES_A_DAY": "1000000"}
-        print("a rolling restart of all replicas:", flush=True)
-        nobody_notices_a_rolling_restart(fleet, {})
-        print("limits, over both replicas:", flush=True)
-        for name in APIS:
-            fleet.machines[name].environment.update(limits)
-            fleet.machines[name].kill()
-            fleet.machines[name].start()
-        for number in range(len(APIS)):
-            wait_for("both replicas in the balancer", lambda: fleet.balancer.is_up(number))
-        limits_hold_over_replicas(fleet, limits)
-        passed = True
-    finally:
-        if passed and not arguments.keep:
-            shutil.rmtree(folder)
-        else:
-            print(f"the logs are in {folder}", file=sys.stderr)
-            for log in sorted(folder.glob("*.log")):
-                tail = log.read_bytes()[-1500:].decode(errors="replace")
-                print(f"--- {log.name}\n{tail}", file=sys.stderr)
+def show_logs(folder: pathlib.Path) -> None:
+    print(f"the logs are in {folder}", file=sys.stderr)
+    for log in sorted(folder.glob("*.log")):
+        tail = log.read_bytes()[-1500:].decode(errors="replace")
+        print(f"--- {log.name}\n{tail}", file=sys.stderr)
 
 
 def main() -> None:
@@ -283,19 +202,41 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--epochs", type=int, default=60, help="of each job; more take longer, and so fail in more places")
     parser.add_argument("--keep", action="store_true", help="keeps the logs of a run that passed as well")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", nargs=2, metavar=("PREFIX", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    network = Network("impasto-fleet", [*APIS, *WORKERS])
+    machines = [*APIS, *WORKERS]
     if arguments.inside:
-        inside(arguments, network)
+        prefix, folder = arguments.inside
+        try:
+            inside(arguments, Network(prefix, machines), pathlib.Path(folder))
+        except BaseException:
+            traceback.print_exc()
+            sys.stdout.flush()
+            # At once, whatever clients still wait for.
+            os._exit(1)
         print("passed")
         return
-    network.build()
+    # What is below `finally` is done by whoever is asked to end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Two of these tests get along on one machine.
+    network = Network(f"impasto-{os.getpid()}", machines)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="impasto-fleet-"))
+    folder.chmod(0o755)
+    passed = False
     try:
-        command = network.inside("hub", [sys.executable, __file__, "--inside", *sys.argv[1:]])
-        sys.exit(subprocess.run(command).returncode)
+        network.build()
+        command = network.inside("hub", [sys.executable, __file__, "--inside", network.prefix, str(folder), *sys.argv[1:]])
+        passed = subprocess.run(command, timeout=LONGEST).returncode == 0
+    except subprocess.TimeoutExpired:
+        print(f"the fleet was not through after {LONGEST} s", file=sys.stderr)
     finally:
+        # Whatever is left runs on its machines, and ends with them.
         network.remove()
+        if not passed or arguments.keep:
+            show_logs(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(0 if passed else 1)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ class ObjectStore:
         self.refused = 0
         listener = socket.create_server((HUB, self.PORT), backlog=256)
         threading.Thread(target=self.accept, args=[listener], daemon=True).start()
-        self.environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://{HUB}:{self.PORT}", "AWS_ALLOW_HTTP": "true"}
+        self.environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://{HUB}:{self.PORT}"}
 
     def accept(self, listener: socket.socket) -> None:
         while True:

@@ -1,5 +1,5 @@
-//! Takes jobs back from workers that are gone, and fails those that no worker began in time. Every process of the service
-//! does so, whoever claimed the job.
+//! Takes jobs back from workers that are gone, and fails those that no worker began in time. On one machine every process of the
+//! service does so, whoever claimed the job; in a fleet the APIs do, and nobody while none runs.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
