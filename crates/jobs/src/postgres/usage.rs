@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 use super::{Postgres, in_time};
-use crate::{Client, StoreError, Turn, Usage};
+use crate::{Client, Identity, StoreError, Turn, Usage};
 
 const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 const MILLISECONDS_A_MINUTE: f64 = 60_000.0;
@@ -16,20 +16,21 @@ const ROUNDING: f64 = 0.5;
 
 #[async_trait]
 impl Usage for Postgres {
-    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError> {
+    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<u64, StoreError> {
         let statement = "
             INSERT INTO uploaded (client, day, bytes) VALUES ($1, milliseconds_now() / $2, $3)
-            ON CONFLICT (client, day) DO UPDATE SET bytes = uploaded.bytes + excluded.bytes";
+            ON CONFLICT (client, day) DO UPDATE SET bytes = uploaded.bytes + excluded.bytes
+            RETURNING bytes";
         in_time(async {
             let mut session = self.single().await?;
-            sqlx::query(statement)
+            let bytes: i64 = sqlx::query_scalar(statement)
                 .bind(client.as_str())
                 .bind(MILLISECONDS_A_DAY)
                 .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-                .execute(&mut *session)
+                .fetch_one(&mut *session)
                 .await?;
             session.done();
-            Ok(())
+            Ok(bytes.unsigned_abs())
         })
         .await
     }
@@ -95,4 +96,17 @@ async fn time_until_full(connection: &mut PgConnection, client: &Client) -> Resu
     let full_in: Option<f64> = sqlx::query_scalar(statement).bind(client.as_str()).fetch_optional(connection).await?;
     // It was forgotten meanwhile.
     Ok(full_in.unwrap_or_default())
+}
+
+#[async_trait]
+impl Identity for Postgres {
+    async fn identity(&self) -> Result<String, StoreError> {
+        in_time(async {
+            let mut session = self.single().await?;
+            let id = sqlx::query_scalar("SELECT id FROM identity").fetch_one(&mut *session).await?;
+            session.done();
+            Ok(id)
+        })
+        .await
+    }
 }
