@@ -1,6 +1,7 @@
 //! The settings: defaults, then config/impasto.toml, then the environment, then flags; the later wins.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,7 +31,7 @@ pub struct Configuration {
 }
 
 /// The section `[store]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// The folder of the job database and the pictures.
@@ -66,6 +67,35 @@ impl Default for StoreSettings {
             most_finished_jobs: 100_000,
             most_finished_bytes: 0,
         }
+    }
+}
+
+impl fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // There is a password in an address.
+        let hidden = |address: &str| if address.is_empty() { "none" } else { "…" };
+        let Self {
+            data,
+            database,
+            listen,
+            blobs,
+            redirect_results,
+            keep_finished_hours,
+            keep_failed_hours,
+            most_finished_jobs,
+            most_finished_bytes,
+        } = self;
+        f.debug_struct("StoreSettings")
+            .field("data", data)
+            .field("database", &format_args!("{}", hidden(database)))
+            .field("listen", &format_args!("{}", hidden(listen)))
+            .field("blobs", blobs)
+            .field("redirect_results", redirect_results)
+            .field("keep_finished_hours", keep_finished_hours)
+            .field("keep_failed_hours", keep_failed_hours)
+            .field("most_finished_jobs", most_finished_jobs)
+            .field("most_finished_bytes", most_finished_bytes)
+            .finish()
     }
 }
 
@@ -196,6 +226,14 @@ mod tests {
     fn refusal(text: &str, pairs: &[(&str, &str)]) -> String {
         let file = file(text);
         format!("{:#}", read(Some(file.path()), environment(pairs), &[]).unwrap_err())
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let address = || "postgres://impasto:s3cret@host/jobs".to_owned();
+        let store = StoreSettings { database: address(), listen: address(), ..StoreSettings::default() };
+        let shown = format!("{:?}", Configuration { store, ..Configuration::default() });
+        assert!(shown.contains("database: …, listen: …") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

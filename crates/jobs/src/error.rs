@@ -23,7 +23,8 @@ pub enum StoreError {
         /// What the database or the network said.
         cause: Box<dyn Error + Send + Sync>,
     },
-    /// A statement failed; nothing of the operation was written.
+    /// A statement failed, or was not answered. Nothing of the operation was written, unless it was its last word whose answer was
+    /// lost: then all of it was.
     #[error("the job database failed: {0}")]
     Failed(Box<dyn Error + Send + Sync>),
 }

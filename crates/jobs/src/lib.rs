@@ -23,6 +23,7 @@ mod key;
 mod lease_watch;
 mod leftovers;
 mod message;
+mod owner;
 mod page;
 mod place;
 mod postgres;
@@ -58,7 +59,8 @@ pub use probe::{FirstLook, UnusableStore};
 pub use secret::{KeyText, ParseCookieError, ParseKeyError, SessionCookie};
 pub use status::{Event, Status, UnknownStatus};
 pub use store::{
-    Change, Claims, Inventory, JobPlace, JobStore, Jobs, Keys, Leases, News, Outbox, Submissions, Turn, Upkeep, Usage,
+    Change, Claims, Identity, Inventory, JobPlace, JobStore, Jobs, Keys, Leases, News, Outbox, Submissions, Turn,
+    Upkeep, Usage,
 };
 pub use sweep::{Finished, Retention, SweepError, Sweeper, Swept};
 pub use terms::{Idempotency, Priority, QueueLimits, Submitted, Terms, UnknownPriority};

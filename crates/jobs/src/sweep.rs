@@ -10,7 +10,9 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{BlobError, BlobKey, BlobStore, Client, JobId, JobStore, Sight, Status, StoreError, blobs::StoredBlob};
+use crate::{
+    BlobError, BlobKey, BlobStore, Client, JobId, JobStore, Sight, Status, StoreError, blobs::StoredBlob, owner::MARK,
+};
 
 /// For how long, and how many, finished jobs are kept with their pictures; `None` sets no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Sweeper {
     blobs: BlobStore,
     retention: Retention,
     litter_age: Duration,
+    /// Whether somebody was told that the blobs are another database's.
+    is_told: bool,
     /// Since when a blob is known that no job names.
     unnamed: HashMap<BlobKey, Instant>,
     /// Since when a file or an empty folder is known that an upload may have left.
@@ -88,14 +92,22 @@ impl Sweeper {
     /// from its first image to its job's row: until then nobody names them. Age is told by this process's own clock, not by
     /// the files' times, which a step of the wall clock would turn into anything.
     pub fn new(jobs: Arc<dyn JobStore>, blobs: BlobStore, retention: Retention, litter_age: Duration) -> Self {
-        Self { jobs, blobs, retention, litter_age, unnamed: HashMap::new(), leftovers: HashMap::new() }
+        Self { jobs, blobs, retention, litter_age, is_told: false, unnamed: HashMap::new(), leftovers: HashMap::new() }
     }
 
-    /// Deletes what has been kept for long enough, and litter; lets the job store forget what is past.
+    /// Deletes what has been kept for long enough, and litter; lets the job store forget what is past. Blobs elsewhere that are
+    /// marked as another database's are left alone, with the jobs that name them: where nothing else is known of them, all of that
+    /// database's would be litter.
     ///
     /// # Errors
     /// When one of the stores fails.
     pub async fn sweep(&mut self) -> Result<Swept, SweepError> {
+        // Whatever fails below, what is past is forgotten; and a full disk, where even that fails, is swept all the same.
+        let forgotten = self.jobs.forget_what_is_past().await;
+        if !self.are_own_blobs().await? {
+            forgotten?;
+            return Ok(Swept::default());
+        }
         // Listed before the jobs are asked for: a blob that is named meanwhile is found named.
         let stored = self.blobs.list().await?;
         let expired = self.expired(&stored).await?;
@@ -103,9 +115,23 @@ impl Sweeper {
             self.jobs.delete(job, &Sight::All).await?;
             self.blobs.delete_job(job).await?;
         }
-        self.jobs.forget_what_is_past().await?;
         let litter = self.delete_unnamed(&stored).await? + self.delete_leftovers().await?;
+        forgotten?;
         Ok(Swept { jobs: expired.len() as u64, litter })
+    }
+
+    /// Whether the blobs are this database's to sweep. Says once what to do where they are not.
+    async fn are_own_blobs(&mut self) -> Result<bool, SweepError> {
+        let id = self.jobs.identity().await?;
+        let Some(owner) = self.blobs.owner(&id).await?.filter(|owner| *owner != id) else { return Ok(true) };
+        if !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!(
+                "the pictures where this service keeps its own are those of another job database: the file {MARK} there names \
+                 {owner}, and this one is {id}. Nothing is swept: what is no longer needed stays. Give this service a prefix of its \
+                 own (store.blobs); or, where the other database is gone for good, delete that file"
+            );
+        }
+        Ok(false)
     }
 
     /// The jobs whose time is up, or for which there is no room. One that owes a message is not among them: its row is what the

@@ -33,8 +33,11 @@ pub(crate) async fn admit(
     let submits = route.is_some_and(|route| routes::takes_pictures(request.method(), route.as_str()));
     let peer = Peer::of(request.extensions());
     let caller = Caller::identify(&app, request.headers(), &peer).await;
+    if caller.as_ref().is_err_and(|problem| problem.kind() == Kind::Unavailable) {
+        app.turns.store_failed();
+    }
     let client = caller.as_ref().map_or_else(|_| Client::at(peer.address), |caller| caller.client().clone());
-    let rate = count(&app, &client).await;
+    let rate = app.turns.take(app.jobs.as_ref(), &client).await;
     let mut response = match (rate.as_ref().and_then(refusal), caller) {
         (Some(refused), _) => refused.into_response(),
         (None, Err(problem)) if access == Access::Keyed => problem.into_response(),
@@ -57,23 +60,6 @@ pub(crate) async fn admit(
     }
     rate_limit::tell(response.headers_mut(), &limits, &left);
     response
-}
-
-/// Counts a request of `client`, together with all replicas where the job store is shared: where the client stands, if there is a
-/// limit. Whoever was told to wait, and does not, costs the store nothing.
-async fn count(app: &Shared, client: &Client) -> Option<Rate> {
-    let a_minute = app.rates.a_minute()?;
-    if let Some(refused) = app.rates.refusal(client) {
-        return Some(refused);
-    }
-    match app.jobs.take_turn(client, a_minute).await {
-        Ok(Some(turn)) => app.rates.note(client, turn),
-        Ok(None) => app.rates.take(client),
-        Err(error) => {
-            tracing::debug!(%error, "a request is counted by this replica alone");
-            app.rates.take(client)
-        }
-    }
 }
 
 fn refusal(rate: &Rate) -> Option<Problem> {

@@ -38,7 +38,7 @@ pub(crate) async fn copy_result(
         BlobError::NotFound(_) => gone(),
         error => error.into(),
     };
-    tally.count(app.blobs.size(&result).await.map_err(unreadable)?)?;
+    tally.count_at_once(app.blobs.size(&result).await.map_err(unreadable)?).await?;
     app.blobs.copy(&result, &own).await.map_err(unreadable)?;
     Ok(own)
 }

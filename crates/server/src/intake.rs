@@ -12,7 +12,8 @@ use axum::{
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
+use tokio::task::JoinHandle;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::{
@@ -46,6 +47,8 @@ struct State {
     just_gave: bool,
     /// What its bytes count towards.
     tally: Option<Tally>,
+    /// Waits until the job store has heard of a portion of them.
+    settling: Option<JoinHandle<Result<(), Problem>>>,
 }
 
 impl Intake {
@@ -59,6 +62,7 @@ impl Intake {
             asks_first: headers.contains_key(header::EXPECT),
             just_gave: false,
             tally: None,
+            settling: None,
         })))
     }
 
@@ -109,6 +113,13 @@ impl Stream for Intake {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if let Some(settling) = &mut state.settling {
+            let settled = ready!(settling.poll_unpin(context));
+            state.settling = None;
+            if let Err(problem) = settled.unwrap_or_else(|died| Err(Problem::internal(&died))) {
+                return Poll::Ready(Some(Err(problem)));
+            }
+        }
         let chunk = match ready!(state.body.poll_next_unpin(context)) {
             Some(Ok(chunk)) => chunk,
             Some(Err(error)) => return Poll::Ready(Some(Err(state.explain(&error)))),
@@ -123,6 +134,7 @@ impl State {
         self.begun = true;
         if let Some(tally) = &self.tally {
             tally.count(chunk.len() as u64)?;
+            self.settling = tally.settling();
         }
         // The chunk in which a head begins may hold all of a small part as well; it does not count.
         if self.head.is_some_and(|head| head > MAX_HEAD) {

@@ -8,7 +8,7 @@ use std::{
 
 use impasto_jobs::{ApiKey, Client, JobStore, KeyId, KeyText, SessionCookie, StoreError};
 use quick_cache::sync::Cache;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     peer::Peer,
     problem::{Kind, Problem},
     rates::Rates,
+    turns::PATIENCE,
 };
 
 /// For how long an answer of the job store counts.
@@ -66,7 +67,7 @@ impl Keyring {
             Some((false, asked)) if asked.elapsed() < FRESH => Ok(false),
             _ => {
                 let asked = Instant::now();
-                let in_use = jobs.has_keys().await?;
+                let in_use = in_time(jobs.has_keys()).await?;
                 self.note_in_use(in_use, asked);
                 Ok(in_use)
             }
@@ -108,13 +109,21 @@ impl Keyring {
         }
         let asked = Instant::now();
         let key = match &shown {
-            Shown::Key(id) => jobs.find_key(id).await?,
-            Shown::Session(hash) => jobs.session_key(hash).await?,
+            Shown::Key(id) => in_time(jobs.find_key(id)).await?,
+            Shown::Session(hash) => in_time(jobs.session_key(hash)).await?,
         };
         let key = key.map(Arc::new);
         self.found.insert(shown, (key.clone(), asked));
         Ok(key)
     }
+}
+
+/// Gives up to wait for the job store: what is asked for comes after this, and waits for it as well.
+async fn in_time<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
+        let why = format!("it did not say within {} seconds who sends a request", PATIENCE.as_secs());
+        Err(StoreError::Failed(why.into()))
+    })
 }
 
 /// The key that `credential` shows, which has to be one that opens.

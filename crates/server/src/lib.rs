@@ -19,6 +19,9 @@ mod download;
 mod elsewhere;
 mod events;
 mod exposition;
+#[cfg(test)]
+#[path = "../../../tests/common/faulty_jobs.rs"]
+mod faulty_jobs;
 mod fields;
 mod form;
 mod format;
@@ -61,6 +64,7 @@ mod settings;
 mod shares;
 mod submission;
 mod terms;
+mod turns;
 mod upload;
 mod view;
 mod watcher;

@@ -18,7 +18,7 @@ impl PendingBlobs {
         Self { app, job, settled: false }
     }
 
-    /// A job names them now.
+    /// A job names them now, or may.
     pub fn keep(mut self) {
         self.settled = true;
     }

@@ -1,7 +1,7 @@
 //! From a request to a job in the queue.
 
 use axum::extract::Request;
-use impasto_jobs::{Idempotency, Job, JobId, NewJob, Submitted};
+use impasto_jobs::{Idempotency, Job, JobId, NewJob, SubmitError, Submitted};
 use tracing::Instrument;
 
 use crate::{
@@ -74,7 +74,7 @@ enum Ordered {
 }
 
 /// Puts the job into the queue. A client that goes away meanwhile changes nothing: its job is there with its blobs, or
-/// neither is.
+/// is not there.
 async fn enqueue(app: Shared, job: NewJob, under: &PublicPath, blobs: PendingBlobs) -> Result<Submission, Problem> {
     let (preset, styles) = (job.recipe.preset, job.styles.len());
     let background = app.background.clone();
@@ -88,6 +88,11 @@ async fn enqueue(app: Shared, job: NewJob, under: &PublicPath, blobs: PendingBlo
                     blobs.discard().await;
                 }
                 Ok((submitted.into_job(), is_new))
+            }
+            // The answer alone may be lost: then the job waits for these blobs. Where it does not, they are the sweeper's.
+            Err(SubmitError::Store(error)) => {
+                blobs.keep();
+                Err(Problem::from(error))
             }
             Err(refusal) => {
                 blobs.discard().await;

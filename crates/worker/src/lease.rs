@@ -6,7 +6,7 @@ use std::sync::Arc;
 use impasto_jobs::{ClaimError, ClaimKey, JobStore, Standing};
 use tokio::{
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -35,30 +35,32 @@ impl LeaseKeeper {
 }
 
 /// Looks whether the job is to stop, and renews the lease when a third of it is over. A store that fails is no reason to
-/// stop: nobody takes a job back meanwhile.
+/// stop: nobody takes a job back meanwhile. One that hangs is asked anew before the lease is over.
 async fn keep(jobs: Arc<dyn JobStore>, claim: ClaimKey, settings: Settings, told: watch::Sender<Option<Stop>>) {
     let mut news = jobs.news();
     let mut next_renewal = Instant::now() + settings.lease() / 3;
     loop {
         let due = Instant::now() >= next_renewal;
-        let standing = if due { jobs.renew(&claim).await } else { jobs.standing(&claim).await };
+        let asking = async { if due { jobs.renew(&claim).await } else { jobs.standing(&claim).await } };
+        let standing = timeout(settings.lease() / 5, asking).await;
         if due {
             // Sooner again where it failed, but not with every look.
-            let pause = settings.lease() / if standing.is_ok() { 3 } else { 10 };
+            let pause = settings.lease() / if matches!(standing, Ok(Ok(_))) { 3 } else { 10 };
             next_renewal = Instant::now() + pause;
         }
         match standing {
-            Ok(Standing { cancel_requested: false }) => {}
-            Ok(Standing { cancel_requested: true }) => {
+            Ok(Ok(Standing { cancel_requested: false })) => {}
+            Ok(Ok(Standing { cancel_requested: true })) => {
                 told.send_if_modified(|stop| stop.replace(Stop::Canceled).is_none());
             }
-            Err(ClaimError::Lost) => {
+            Ok(Err(ClaimError::Lost)) => {
                 told.send_replace(Some(Stop::ClaimLost));
                 return;
             }
-            Err(ClaimError::Store(error)) => {
+            Ok(Err(ClaimError::Store(error))) => {
                 tracing::warn!(%error, "the lease could not be looked after")
             }
+            Err(_) => tracing::warn!("the lease could not be looked after: the job store does not answer"),
         }
         let next_look = news.next_look(settings.poll().min(settings.lease() / 6), |change| change.is_of(claim.job));
         // Whichever comes first, it is time.

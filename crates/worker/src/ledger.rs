@@ -60,10 +60,11 @@ impl Ledger {
                 Ok(())
             }
             Err(error) => {
-                // A store that did not answer in time may have named them all the same: then they are the sweeper's. One that has
-                // another blob under the name keeps it.
-                let is_known = matches!(error, StorageError::Jobs(_) | StorageError::Blobs(_));
-                if is_known && !matches!(error, StorageError::Blobs(BlobError::Taken(_))) {
+                // A job store that failed may have named them all the same, and its answer is lost: then they are the sweeper's.
+                // Where the blob store failed, no row was written. One that has another blob under the name keeps it.
+                if let StorageError::Blobs(cause) = &error
+                    && !matches!(cause, BlobError::Taken(_))
+                {
                     self.discard(&[checkpoint, preview]).await;
                 }
                 Err(error)

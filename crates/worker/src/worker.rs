@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use impasto_engine::DeviceName;
-use impasto_jobs::{BlobStore, Change, Claim, JobStore, WorkerName};
+use impasto_jobs::{Blame, BlobStore, Change, Claim, JobStore, WorkerName};
 use impasto_weights::Store as Weights;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// Claims jobs and works on them, one at a time.
 pub struct Worker {
-    /// What its claims stand under.
+    /// What its claims stand under, and nobody else's: two workers of one name would take each other's jobs back.
     pub name: WorkerName,
     /// Where its jobs come from.
     pub jobs: Arc<dyn JobStore>,
@@ -93,11 +93,25 @@ impl Worker {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the queue could not be looked into");
-                    shutdown.run_until_cancelled(sleep(PAUSE_AFTER_FAILURE)).await;
+                    let undone = undo_claim(jobs.as_ref(), &name);
+                    shutdown.run_until_cancelled(undone).await;
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Gives back what `worker`, which holds no job, may have claimed without being told, however long the store fails. The job would
+/// wait for a lease to lapse otherwise, and answer for it. What is still on its way gets a pause to arrive before it is looked for.
+async fn undo_claim(jobs: &dyn JobStore, worker: &WorkerName) {
+    loop {
+        sleep(PAUSE_AFTER_FAILURE).await;
+        match jobs.take_back_from(worker, "its claim was not answered", Blame::Nobody).await {
+            Ok(0) => return,
+            Ok(_) => return tracing::warn!("gave back a job whose claim was not answered"),
+            Err(error) => tracing::warn!(%error, "the job store fails"),
+        }
     }
 }
 

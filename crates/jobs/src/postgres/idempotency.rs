@@ -3,10 +3,7 @@
 use sqlx::{PgConnection, types::Text};
 
 use super::rows::fetch_job;
-use crate::{Client, Idempotency, Job, JobId, SubmitError};
-
-/// For how long a request is known again, in milliseconds: a day.
-pub(super) const KEPT_FOR: i64 = 24 * 60 * 60 * 1000;
+use crate::{Client, Idempotency, Job, JobId, SubmitError, store::KEPT_FOR};
 
 /// The job that the same request of the client has made already.
 pub(super) async fn find_earlier(

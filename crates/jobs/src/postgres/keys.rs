@@ -5,10 +5,7 @@ use jiff::Timestamp;
 use sqlx::types::Text;
 
 use super::{Postgres, in_time, rows::json};
-use crate::{ApiKey, KeyId, Keys, NewKeyError, StoreError, rows};
-
-/// Sessions of one key at the most; a further one ends the one that would be over first.
-const MOST_SESSIONS: i64 = 100;
+use crate::{ApiKey, KeyId, Keys, NewKeyError, StoreError, rows, store::MOST_SESSIONS};
 
 #[async_trait]
 impl Keys for Postgres {

@@ -7,6 +7,7 @@ mod claims;
 mod deliveries;
 mod ending;
 mod idempotency;
+mod identity;
 mod jobs;
 mod keys;
 mod listen;

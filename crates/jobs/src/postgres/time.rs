@@ -3,8 +3,13 @@
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-use super::{Postgres, ending::end, idempotency::KEPT_FOR, in_time, usage::MILLISECONDS_A_DAY};
-use crate::{Event, StoreError, Upkeep, ending::JobRow, rows::Columns};
+use super::{Postgres, ending::end, in_time};
+use crate::{
+    Event, StoreError, Upkeep,
+    ending::JobRow,
+    rows::Columns,
+    store::{KEPT_FOR, MILLISECONDS_A_DAY},
+};
 
 /// Jobs that fail in one transaction: others get to write between two.
 pub(super) const AT_ONCE: i64 = 100;

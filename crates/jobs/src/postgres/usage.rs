@@ -6,9 +6,8 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 use super::{Postgres, in_time};
-use crate::{Client, StoreError, Turn, Usage};
+use crate::{Client, StoreError, Turn, Usage, store::MILLISECONDS_A_DAY};
 
-pub(super) const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 const MILLISECONDS_A_MINUTE: f64 = 60_000.0;
 
 /// What sums of fractions of milliseconds may be wrong by.
@@ -16,20 +15,21 @@ const ROUNDING: f64 = 0.5;
 
 #[async_trait]
 impl Usage for Postgres {
-    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError> {
+    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<u64, StoreError> {
         let statement = "
             INSERT INTO uploaded (client, day, bytes) VALUES ($1, milliseconds_now() / $2, $3)
-            ON CONFLICT (client, day) DO UPDATE SET bytes = uploaded.bytes + excluded.bytes";
+            ON CONFLICT (client, day) DO UPDATE SET bytes = uploaded.bytes + excluded.bytes
+            RETURNING bytes";
         in_time(async {
             let mut session = self.single().await?;
-            sqlx::query(statement)
+            let bytes: i64 = sqlx::query_scalar(statement)
                 .bind(client.as_str())
                 .bind(MILLISECONDS_A_DAY)
                 .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-                .execute(&mut *session)
+                .fetch_one(&mut *session)
                 .await?;
             session.done();
-            Ok(())
+            Ok(bytes.unsigned_abs())
         })
         .await
     }

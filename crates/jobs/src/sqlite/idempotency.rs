@@ -1,14 +1,9 @@
 //! Requests that make one job however often they come.
 
-use std::time::Duration;
-
 use sqlx::{SqliteConnection, types::Text};
 
 use super::{now, rows::fetch_job};
-use crate::{Client, Idempotency, Job, JobId, SubmitError};
-
-/// For how long a request is known again.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::{Client, Idempotency, Job, JobId, SubmitError, store::KEPT_FOR};
 
 /// The job that the same request of the client has made already.
 pub(super) async fn find_earlier(
@@ -55,5 +50,5 @@ pub(super) async fn remember(
 
 /// Requests of this time and earlier are no longer known.
 pub(super) fn forgotten_until() -> i64 {
-    now().saturating_sub(i64::try_from(KEPT_FOR.as_millis()).unwrap_or(i64::MAX))
+    now().saturating_sub(KEPT_FOR)
 }

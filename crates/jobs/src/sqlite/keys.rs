@@ -5,10 +5,7 @@ use jiff::Timestamp;
 use sqlx::types::{Json, Text};
 
 use super::{Sqlite, now};
-use crate::{ApiKey, KeyId, Keys, NewKeyError, StoreError, rows};
-
-/// Sessions of one key at the most; a further one ends the one that would be over first.
-const MOST_SESSIONS: u32 = 100;
+use crate::{ApiKey, KeyId, Keys, NewKeyError, StoreError, rows, store::MOST_SESSIONS};
 
 #[async_trait]
 impl Keys for Sqlite {

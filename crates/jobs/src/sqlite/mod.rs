@@ -8,6 +8,7 @@ mod claims;
 mod deliveries;
 mod ending;
 mod idempotency;
+mod identity;
 mod jobs;
 mod keys;
 mod open;

@@ -2,25 +2,24 @@
 
 use std::num::NonZeroU32;
 
-use super::{Sqlite, now};
-use crate::{Client, StoreError, Turn, Usage};
 use async_trait::async_trait;
 
-const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
+use super::{Sqlite, now};
+use crate::{Client, StoreError, Turn, Usage, store::MILLISECONDS_A_DAY};
 
 #[async_trait]
 impl Usage for Sqlite {
-    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError> {
+    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<u64, StoreError> {
         let statement = "
             INSERT INTO uploaded (client, day, bytes) VALUES (?, ?, ?)
-            ON CONFLICT (client, day) DO UPDATE SET bytes = bytes + excluded.bytes";
-        sqlx::query(statement)
+            ON CONFLICT (client, day) DO UPDATE SET bytes = uploaded.bytes + excluded.bytes
+            RETURNING bytes";
+        Ok(sqlx::query_scalar(statement)
             .bind(client.as_str())
             .bind(today())
             .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+            .fetch_one(&self.writer)
+            .await?)
     }
 
     async fn uploaded_today(&self, client: &Client) -> Result<u64, StoreError> {

@@ -5,6 +5,9 @@ use jiff::Timestamp;
 
 use crate::{ApiKey, KeyId, NewKeyError, StoreError};
 
+/// Sessions of one key at the most; a further one ends the one that would be over first.
+pub(crate) const MOST_SESSIONS: i64 = 100;
+
 /// Keys, and sessions of the page.
 #[async_trait]
 pub trait Keys {

@@ -2,6 +2,7 @@
 //! database, which implements each of these traits.
 
 mod claims;
+mod identity;
 mod inventory;
 mod jobs;
 mod keys;
@@ -17,16 +18,20 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 pub use claims::Claims;
+pub use identity::Identity;
 pub use inventory::Inventory;
 pub use jobs::Jobs;
 pub use keys::Keys;
+pub(crate) use keys::MOST_SESSIONS;
 pub use leases::Leases;
 pub(crate) use news::Newsroom;
 pub use news::{Change, News};
 pub use outbox::Outbox;
 pub use place::JobPlace;
+pub(crate) use submissions::KEPT_FOR;
 pub use submissions::Submissions;
 pub use upkeep::Upkeep;
+pub(crate) use usage::MILLISECONDS_A_DAY;
 pub use usage::{Turn, Usage};
 
 use crate::StoreError;
@@ -37,7 +42,7 @@ use crate::StoreError;
 /// leaves nothing done by halves.
 #[async_trait]
 pub trait JobStore:
-    Submissions + Jobs + Keys + Usage + Outbox + Claims + Leases + Upkeep + Inventory + Debug + Send + Sync
+    Submissions + Jobs + Keys + Usage + Outbox + Claims + Leases + Upkeep + Inventory + Identity + Debug + Send + Sync
 {
     /// Whether the database can be read and written: writes one small row to the disk.
     ///

@@ -1,12 +1,12 @@
 //! Where a job store is.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use super::JobStore;
 use crate::{StoreError, postgres::Postgres, sqlite::Sqlite};
 
 /// Where a job store is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum JobPlace {
     /// A SQLite file on this machine. The folder that it lies in must be there.
     File(PathBuf),
@@ -17,6 +17,16 @@ pub enum JobPlace {
         /// The same database past any pooler, for word of changes; `None` if `database` is that.
         listen: Option<String>,
     },
+}
+
+impl fmt::Debug for JobPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => f.debug_tuple("File").field(file).finish(),
+            // There is a password in each address.
+            Self::Server { .. } => f.debug_struct("Server").finish_non_exhaustive(),
+        }
+    }
 }
 
 impl JobPlace {
@@ -34,5 +44,17 @@ impl JobPlace {
             Self::File(file) => Ok(Arc::new(Sqlite::open(file).await?)),
             Self::Server { database, listen } => Ok(Arc::new(Postgres::open(database, listen.as_deref()).await?)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        let address = || "postgres://impasto:s3cret@host/jobs".to_owned();
+        let shown = format!("{:?}", JobPlace::Server { database: address(), listen: Some(address()) });
+        assert_eq!(shown, "Server { .. }");
     }
 }

@@ -4,6 +4,9 @@ use async_trait::async_trait;
 
 use crate::{Client, Idempotency, Job, NewJob, QueueLimits, SubmitError, Submitted};
 
+/// Milliseconds for which a request is known again.
+pub(crate) const KEPT_FOR: i64 = 24 * 60 * 60 * 1000;
+
 /// What those do who submit jobs.
 #[async_trait]
 pub trait Submissions {

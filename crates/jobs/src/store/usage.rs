@@ -6,14 +6,16 @@ use async_trait::async_trait;
 
 use crate::{Client, StoreError};
 
+pub(crate) const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
+
 /// What clients have used of what they may.
 #[async_trait]
 pub trait Usage {
-    /// Counts bytes that `client` has uploaded now.
+    /// Counts bytes that `client` has uploaded now; returns all that it has uploaded today, in UTC.
     ///
     /// # Errors
     /// When the database fails.
-    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<(), StoreError>;
+    async fn count_uploaded(&self, client: &Client, bytes: u64) -> Result<u64, StoreError>;
 
     /// The bytes that `client` has uploaded today, in UTC.
     ///

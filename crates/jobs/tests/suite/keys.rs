@@ -186,7 +186,9 @@ async fn uploads_are_counted_by_client() {
         let store = if n % 2 == 0 { &test.store } else { &again };
         store.count_uploaded(&here, 1000)
     }));
-    counted.await.into_iter().for_each(Result::unwrap);
+    let mut sums: Vec<_> = counted.await.into_iter().map(Result::unwrap).collect();
+    sums.sort_unstable();
+    assert_eq!(sums, (1..=20).map(|n| n * 1000).collect::<Vec<_>>(), "each is told what there was with its own");
     test.store.count_uploaded(&there, 7).await.unwrap();
     let bytes = [test.store.uploaded_today(&here).await.unwrap(), again.uploaded_today(&there).await.unwrap()];
     assert_eq!(bytes, [20_000, 7]);

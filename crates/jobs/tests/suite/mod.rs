@@ -6,6 +6,8 @@ mod claims;
 pub mod common;
 mod deliveries;
 mod fairness;
+#[path = "../../../../tests/common/faulty_jobs.rs"]
+mod faulty_jobs;
 mod full_disk;
 mod idempotency;
 mod keys;

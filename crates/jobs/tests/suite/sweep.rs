@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::{
     blob_stores::{files, stores},
     common::{NO_LIMIT, TestStore, client, new_job, succeed},
+    suite::faulty_jobs::{Fault, FaultyJobs},
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -303,4 +304,59 @@ async fn a_sweep_lets_the_job_store_forget_what_is_past() {
     sweep(&test.store, &blobs, HOUR).await;
     assert_eq!(left().await, (0, 0, 0));
     assert_eq!(test.find(id).await.status, Status::Queued);
+}
+
+#[tokio::test]
+async fn what_is_past_is_forgotten_although_the_jobs_cannot_be_listed() {
+    let test = TestStore::new().await;
+    test.store.count_uploaded(&client("alice"), 1000).await.unwrap();
+    let yesterday = "UPDATE uploaded SET day = day - 1";
+    sqlx::query(yesterday).execute(&mut test.connection().await).await.unwrap();
+    let blobs = BlobStore::local(&test.folder.path().join("blobs")).unwrap();
+    let faulty = FaultyJobs::on(test.store.clone());
+    let mut sweeper = Sweeper::new(faulty.clone(), blobs.clone(), Retention::default(), NOW);
+    faulty.next("finished", Fault::Fails, 1);
+    assert!(sweeper.sweep().await.is_err());
+    let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM uploaded");
+    assert_eq!(count.fetch_one(&mut test.connection().await).await.unwrap(), 0);
+
+    // The other way round, litter goes: it may be what fills the disk.
+    let orphan = BlobKey::content(JobId::new());
+    write(&blobs, &orphan).await;
+    faulty.next("forget_what_is_past", Fault::Fails, 1);
+    assert!(sweeper.sweep().await.is_err());
+    assert!(blobs.get(&orphan).await.is_err());
+}
+
+#[tokio::test]
+async fn blobs_elsewhere_are_swept_by_the_database_that_came_first_alone() {
+    for place in stores() {
+        let (blobs, is_local) = (&place.blobs, place.folder.is_some());
+        let (first, second) = (TestStore::new().await, TestStore::new().await);
+        let (identity, other) = (first.store.identity().await.unwrap(), second.store.identity().await.unwrap());
+        let same = first.opened_again().await.identity().await.unwrap();
+        assert!(identity == same && identity != other && identity.len() >= 32, "{identity}, {same}, {other}");
+
+        assert_eq!(sweep(&first.store, blobs, NOW).await, 0, "{}", place.name());
+        let job = new_job();
+        write(blobs, &job.content).await;
+        first.store.submit(job.clone(), NO_LIMIT).await.unwrap();
+        let retention = Retention { succeeded: Some(NOW), ..Retention::default() };
+        let ended = ended(&second, blobs, &[Some(1000)]).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if !is_local {
+            // What the other one names is as unknown to this one as litter.
+            let mut sweeper = Sweeper::new(second.store.clone(), blobs.clone(), retention, NOW);
+            for _ in 0..2 {
+                assert_eq!(sweeper.sweep().await.unwrap(), Swept::default(), "{}", place.name());
+            }
+            blobs.get(&job.content).await.unwrap();
+            assert_eq!(left(&second, &ended).await, [true]);
+        }
+        let orphan = BlobKey::content(JobId::new());
+        write(blobs, &orphan).await;
+        assert!(sweep(&first.store, blobs, NOW).await >= 1, "{}", place.name());
+        assert!(blobs.get(&orphan).await.is_err());
+        blobs.get(&job.content).await.unwrap();
+    }
 }

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::FaultyBlobs;
+use crate::{faults::FaultyBlobs, faulty_jobs::FaultyJobs};
 
 /// What the operator has messages signed with: 24 bytes, in Base64.
 pub const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -83,6 +83,15 @@ impl Server {
         (server, faulty)
     }
 
+    /// With a job store that fails on demand.
+    pub async fn start_on_faulty_jobs(limits: LimitSettings) -> (Self, Arc<FaultyJobs>) {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = BlobStore::local(&folder.path().join("blobs")).unwrap();
+        let faulty = FaultyJobs::on(JobPlace::File(folder.path().join("jobs.db")).open().await.unwrap());
+        let server = Self::start_over(folder, faulty.clone(), blobs, |rules| rules.limits = limits).await;
+        (server, faulty)
+    }
+
     /// On `blobs`, which are fetched where they are, if they can be.
     pub async fn start_redirecting_to(blobs: BlobStore) -> Self {
         Self::start_on(tempfile::tempdir().unwrap(), blobs, |rules| rules.redirect_results = true).await
@@ -138,9 +147,15 @@ impl Server {
 
     /// A second service on the same stores.
     pub async fn beside(&self) -> Self {
+        self.beside_limited(LimitSettings::default()).await.0
+    }
+
+    /// The same with limits, and a job store that fails on demand.
+    pub async fn beside_limited(&self, limits: LimitSettings) -> (Self, Arc<FaultyJobs>) {
         // The first one's folder is that of both, and outlives them.
-        let jobs = JobPlace::File(self.database()).open().await.unwrap();
-        Self::start_over(tempfile::tempdir().unwrap(), jobs, self.blobs.clone(), |_| {}).await
+        let faulty = FaultyJobs::on(JobPlace::File(self.database()).open().await.unwrap());
+        let (folder, blobs) = (tempfile::tempdir().unwrap(), self.blobs.clone());
+        (Self::start_over(folder, faulty.clone(), blobs, |rules| rules.limits = limits).await, faulty)
     }
 
     /// The service once more, after it was stopped: on the same stores.

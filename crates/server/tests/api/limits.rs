@@ -9,10 +9,15 @@ use reqwest::{
     Method, StatusCode,
     multipart::{Form, Part},
 };
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 use crate::{
     common::{Server, file, header, id_of, picture, png, problem, small_form, until},
+    faulty_jobs::Fault,
     keys::{key, with},
 };
 
@@ -99,6 +104,64 @@ async fn a_client_uploads_so_much_a_day_and_no_more() {
     assert!(header(refused.headers(), "ratelimit").starts_with(r#""bytes";r=0;t="#));
     problem(refused, 429, "quota").await;
     assert_eq!(server.get("/v1/jobs").await.status(), StatusCode::OK, "looking is free");
+}
+
+/// Sends the beginning of a form to `server`, and the rest when it is asked for.
+async fn begin_upload(server: &Server, bytes: usize) -> (TcpStream, Vec<u8>) {
+    let part = "--b\r\ncontent-disposition: form-data; name=\"content\"; filename=\"a.png\"\r\n\r\n";
+    let head = format!(
+        "POST /v1/jobs HTTP/1.1\r\nhost: {}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: {}\r\n\r\n",
+        server.addr,
+        part.len() + bytes
+    );
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(format!("{head}{part}").as_bytes()).await.unwrap();
+    (stream, vec![0; bytes])
+}
+
+#[tokio::test]
+async fn uploads_to_several_replicas_share_a_day() {
+    const MIB: usize = 1 << 20;
+    const DAY: u64 = 12 << 20;
+    let limits = LimitSettings { bytes_a_day: DAY, ..NONE };
+    let (one, faulty_one) = Server::start_on_faulty_jobs(limits).await;
+    let (other, faulty_other) = one.beside_limited(limits).await;
+    let uploads = [begin_upload(&one, 30 * MIB).await, begin_upload(&other, 30 * MIB).await];
+    let have_begun = until(|| [&faulty_one, &faulty_other].iter().all(|jobs| jobs.asked("uploaded_today") > 0));
+    timeout(PATIENCE, have_begun).await.expect("both begin with the whole day before them");
+    let sent = uploads.map(|(mut stream, rest)| async move {
+        // Whoever is refused is cut off.
+        if stream.write_all(&rest).await.is_ok() {
+            _ = stream.read(&mut [0; 1024]).await;
+        }
+    });
+    timeout(PATIENCE, futures::future::join_all(sent)).await.expect("both are refused");
+    let client = Client::at(one.addr.ip());
+    problem(other.submit(small_form()).await, 429, "quota").await;
+    for server in [&one, &other] {
+        server.shutdown.cancel();
+    }
+    let (jobs, running) = (one.jobs.clone(), [one.running, other.running]);
+    for running in running {
+        running.await.unwrap().unwrap();
+    }
+    let counted = jobs.uploaded_today(&client).await.unwrap();
+    // A portion each, and what is read from a connection at once.
+    assert!((DAY..DAY + 2 * (5 << 20)).contains(&counted), "{counted}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_counted_now_counts_here_and_later_everywhere() {
+    const DAY: u64 = 100_000;
+    let (server, faulty) = Server::start_on_faulty_jobs(LimitSettings { bytes_a_day: DAY, ..NONE }).await;
+    let client = Client::at(server.addr.ip());
+    let form = || Form::new().part("content", file(vec![0; 60_000]));
+    faulty.next("count_uploaded", Fault::Fails, 2);
+    problem(server.submit(form()).await, 422, "missing-file").await;
+    problem(server.submit(form()).await, 429, "quota").await;
+    let reaching = async { while server.jobs.uploaded_today(&client).await.unwrap() < DAY {} };
+    timeout(PATIENCE, reaching).await.expect("it is counted");
+    assert!(faulty.asked("count_uploaded") > 2);
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ mod cross_site;
 mod events;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
+#[path = "../../../../tests/common/faulty_jobs.rs"]
+mod faulty_jobs;
 mod forms;
 mod idempotency;
 mod inputs;

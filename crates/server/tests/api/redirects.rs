@@ -84,6 +84,10 @@ async fn nobody_is_led_to_a_picture_that_is_not_theirs() {
     // From now on there are keys, and the job is nobody's who has one.
     let (key, text) = impasto_jobs::ApiKey::generate("web", vec![Scope::Submit, Scope::Read]);
     server.jobs.add_key(&key).await.unwrap();
+    // That there were none counts for a second.
+    while get(&server, &path).await.status() != StatusCode::UNAUTHORIZED {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     for picture in ["result", "preview"] {
         let path = format!("{path}/{picture}");
         let stranger = get(&server, &path).await;

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use impasto_jobs::{JobQuery, Sight};
-use reqwest::StatusCode;
+use impasto_jobs::{JobQuery, Retention, Scope, Sight, Sweeper};
+use impasto_server::LimitSettings;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::{
     common::{Server, header, problem, small_form},
     faults::FullDatabase,
+    faulty_jobs::Fault,
+    keys::{key, with},
 };
 
 /// More failures than any test asks for.
@@ -23,6 +26,12 @@ async fn wait_until_ready(server: &Server) {
 
 async fn jobs(server: &Server) -> usize {
     server.jobs.list(&JobQuery { limit: 100, ..JobQuery::default() }, &Sight::All).await.unwrap().jobs.len()
+}
+
+/// Deletes what no job names.
+async fn sweep(server: &Server) {
+    let mut sweeper = Sweeper::new(server.jobs.clone(), server.blobs.clone(), Retention::default(), Duration::ZERO);
+    sweeper.sweep().await.unwrap();
 }
 
 #[tokio::test]
@@ -50,7 +59,42 @@ async fn a_full_database_is_told_and_forgotten() {
         wait_until_ready(&server).await;
     }
     assert_eq!(jobs(&server).await, 3);
+    sweep(&server).await;
     assert_eq!(server.stored_files().len(), 2 * 3, "nothing of a refused job is left");
+}
+
+#[tokio::test]
+async fn a_job_whose_submission_was_not_answered_has_its_pictures() {
+    let (server, faulty) = Server::start_on_faulty_jobs(LimitSettings::default()).await;
+    let submit =
+        || server.request(Method::POST, "/v1/jobs").header("idempotency-key", "k").multipart(small_form()).send();
+    faulty.next("submit", Fault::LosesAnswer, 1);
+    problem(submit().await.unwrap(), 503, "unavailable").await;
+    assert_eq!(submit().await.unwrap().status(), StatusCode::OK, "it is there");
+    sweep(&server).await;
+    let claim = server.claim().await;
+    for picture in claim.styles.iter().chain([&claim.content]) {
+        server.blobs.get(picture).await.unwrap();
+    }
+
+    faulty.next("submit", Fault::Fails, 1);
+    problem(server.submit(small_form()).await, 503, "unavailable").await;
+    sweep(&server).await;
+    assert_eq!((jobs(&server).await, server.stored_files().len()), (1, 2), "what no job names is swept");
+}
+
+#[tokio::test]
+async fn a_request_waits_once_for_a_job_store_that_is_away() {
+    let (server, faulty) = Server::start_on_faulty_jobs(LimitSettings::default()).await;
+    faulty.next("has_keys", Fault::Hangs, 1);
+    problem(server.get("/v1/jobs").await, 503, "unavailable").await;
+    assert_eq!((faulty.asked("has_keys"), faulty.asked("take_turn")), (1, 0));
+    let key = key(&server, "a", &[Scope::Read]).await;
+    faulty.next("find_key", Fault::Hangs, 1);
+    let ask = || with(server.request(Method::GET, "/v1/jobs"), &key);
+    problem(ask().await, 503, "unavailable").await;
+    assert_eq!(faulty.asked("take_turn"), 0, "who cannot be told apart is counted here alone");
+    assert_eq!(ask().await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     faults::{FaultyBlobs, FullDatabase},
+    faulty_jobs::FaultyJobs,
     pictures,
 };
 
@@ -19,6 +20,8 @@ use crate::{
 pub struct Test {
     folder: TempDir,
     pub jobs: Arc<dyn JobStore>,
+    /// The same store as its workers have it.
+    pub faulty_jobs: Arc<FaultyJobs>,
     pub faulty: Arc<FaultyBlobs>,
     pub blobs: BlobStore,
     pub settings: Settings,
@@ -53,7 +56,14 @@ impl Test {
             most_crashes: 1,
             ..Settings::default()
         };
-        Self { folder, jobs, blobs: BlobStore::on(faulty.clone()), faulty, settings }
+        Self {
+            folder,
+            faulty_jobs: FaultyJobs::on(jobs.clone()),
+            jobs,
+            blobs: BlobStore::on(faulty.clone()),
+            faulty,
+            settings,
+        }
     }
 
     fn database(&self) -> PathBuf {
@@ -108,7 +118,7 @@ impl Test {
     pub fn start(&self) -> Running {
         let worker = Worker {
             name: WorkerName::unique("cpu"),
-            jobs: self.jobs.clone(),
+            jobs: self.faulty_jobs.clone(),
             blobs: self.blobs.clone(),
             weights: impasto_weights::Store::new(impasto_weights::Settings::default()),
             device: DeviceName::Cpu,

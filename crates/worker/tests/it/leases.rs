@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use impasto_jobs::{JobId, Retention, Sight, Status, Sweeper};
 
-use crate::common::Test;
+use crate::{common::Test, faulty_jobs::Fault};
 
 /// How often the lease of the only running job was renewed.
 async fn renewals(test: &Test) -> i64 {
@@ -81,4 +81,21 @@ async fn a_job_that_is_deleted_while_its_worker_waits_is_dropped() {
     let mut sweeper = Sweeper::new(test.jobs.clone(), test.blobs.clone(), Retention::default(), Duration::ZERO);
     sweeper.sweep().await.unwrap();
     assert!(test.faulty.blobs_named("result").await.iter().all(|name| !name.contains(&deleted.to_string())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_job_store_leaves_questions_unanswered() {
+    let mut test = Test::new().await;
+    test.settings.lease_seconds = 1;
+    let id = test.submit("32x24:4").await;
+    test.faulty.reads().hold("style");
+    let _worker = test.start();
+    for question in ["renew", "standing"] {
+        running(&test, id).await;
+        test.faulty_jobs.next(question, Fault::Hangs, 1);
+        wait_for_renewals(&test, 4).await;
+    }
+    test.faulty.reads().end();
+    let job = test.finished(id).await;
+    assert_eq!((job.status, job.attempt.0), (Status::Succeeded, 1));
 }

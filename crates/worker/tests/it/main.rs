@@ -3,6 +3,8 @@
 mod common;
 #[path = "../../../../tests/common/faults.rs"]
 mod faults;
+#[path = "../../../../tests/common/faulty_jobs.rs"]
+mod faulty_jobs;
 mod inputs;
 mod leases;
 #[path = "../../../../tests/common/pictures.rs"]

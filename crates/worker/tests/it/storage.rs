@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use impasto_jobs::Status;
 use impasto_worker::WorkerError;
 
-use crate::common::Test;
+use crate::{common::Test, faulty_jobs::Fault};
 
 const SHORT: &str = "32x24:4";
 const LONG: &str = "48x36:30";
@@ -168,4 +168,41 @@ async fn saves_take_a_tenth_of_the_time_at_the_most() {
     let saves = (test.faulty.written() - before - 1) / 2;
     assert!(saves >= 1, "{saves}");
     assert!(SLOW * 10 * (saves.saturating_sub(2) as u32) <= took, "{saves} saves in {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_row_names_is_kept_although_nobody_heard_that_it_does() {
+    let test = Test::new().await;
+    let undisturbed = test.submit(LONG).await;
+    let worker = test.start();
+    let whole = test.finished(undisturbed).await;
+    let id = test.submit(LONG).await;
+    test.faulty_jobs.next("save_checkpoint", Fault::LosesAnswer, FOR_GOOD);
+    let saved = test.wait_until(id, |job| job.preview.is_some() && job.losses.len() > 2).await;
+    assert_eq!(saved.status, Status::Running);
+    worker.stop().await;
+    let preview = test.find(id).await.preview.expect("one was saved");
+    test.blobs.get(&preview).await.expect("it is there");
+    test.faulty_jobs.end();
+
+    test.faulty_jobs.next("succeed", Fault::LosesAnswer, 1);
+    let worker = test.start();
+    let job = test.finished(id).await;
+    assert_eq!((job.status, job.attempt.0), (Status::Succeeded, 2), "{job:#?}");
+    assert!(!job.notices.iter().any(|notice| notice.contains("started over")), "{:?}", job.notices);
+    // It has heard by now that the job is no longer its own.
+    worker.stop().await;
+    assert!(test.result(&job).await == test.result(&whole).await, "the picture of a run that nothing disturbed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_not_answered_counts_against_no_job() {
+    let test = Test::new().await;
+    test.faulty_jobs.next("claim", Fault::LosesAnswer, 1);
+    test.faulty_jobs.next("take_back_from", Fault::Fails, 1);
+    let id = test.submit(SHORT).await;
+    let _worker = test.start();
+    let job = test.finished(id).await;
+    assert_eq!((job.status, job.attempt.0), (Status::Succeeded, 2), "{job:#?}");
+    assert!(job.notices[0].contains("its claim was not answered"), "{:?}", job.notices);
 }
