@@ -56,6 +56,7 @@ static SERVED: LazyLock<Mutex<Served>> = LazyLock::new(|| {
             // Nobody is asked to come later.
             limits: LimitSettings { requests_a_minute: 0, most_queued: 0, bytes_a_day: 0 },
             metrics: Metrics::new("0").unwrap(),
+            redirect_results: false,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
