@@ -36,6 +36,20 @@ PATIENCE = 240
 CLAIM_LOST = "the claim was lost"
 
 
+def idle_workers_hear_at_once(fleet: Fleet) -> None:
+    """How long a job waits that comes to an idle fleet, by the database's clock."""
+    client = fleet.client()
+    jobs = [client.submit(*fleet.kind_of_job(0))]
+    for _ in range(4):
+        assert client.poll_to_the_end(jobs[-1])["status"] == "succeeded"
+        jobs.append(client.submit(*fleet.kind_of_job(0)))
+    client.poll_to_the_end(jobs[-1])
+    waits = fleet.postgres.ask("SELECT string_agg((started_at - created_at)::text, ' ' ORDER BY number) FROM jobs")
+    print(f"jobs that come to idle workers wait for {waits} ms", flush=True)
+    for job in jobs:
+        client.insist("DELETE", f"/v1/jobs/{job}")
+
+
 def nothing_is_lost(fleet: Fleet, right: list[bytes], jobs: int) -> None:
     """Machines fail in every way while jobs come and go."""
     done = threading.Semaphore(0)
@@ -173,6 +187,7 @@ def inside(arguments: argparse.Namespace, network: Network, folder: pathlib.Path
     fleet = Fleet(network, folder, os.path.abspath(arguments.program), arguments.epochs)
     print(f"a fleet of {len(fleet.machines)} machines is up after {time.monotonic() - began:.1f} s", flush=True)
     right = alone(fleet)
+    idle_workers_hear_at_once(fleet)
     assert len(set(right)) == KINDS
     print(f"{arguments.jobs} jobs, while everything fails once:", flush=True)
     nothing_is_lost(fleet, right, arguments.jobs)
