@@ -36,11 +36,11 @@ pub(super) async fn listen(options: PgConnectOptions, newsroom: Newsroom) {
                     tracing::info!("word of changes comes from {} again", place(&options));
                 }
                 pause = PAUSE;
-                newsroom.is_told(true);
+                newsroom.set_told(true);
                 // What was told before this one listened, it has not heard.
                 newsroom.tell(Change::Anything);
                 let Err(error) = hear(listener, &newsroom).await;
-                newsroom.is_told(false);
+                newsroom.set_told(false);
                 error.to_string()
             }
             Ok(None) => {

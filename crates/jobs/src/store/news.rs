@@ -107,7 +107,7 @@ impl Newsroom {
     }
 
     /// Says whether every change is told from now on.
-    pub fn is_told(&self, is_told: bool) {
+    pub fn set_told(&self, is_told: bool) {
         self.is_told.store(is_told, Ordering::Relaxed);
     }
 }
